@@ -1,0 +1,1 @@
+//! The database schema of Tidings, one source for SQLite and PostgreSQL.

@@ -1,0 +1,1 @@
+//! Content: a JSON object as text, kept byte for byte.

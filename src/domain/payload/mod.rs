@@ -1,0 +1,3 @@
+//! Content to bytes, with sizes: for validation, dry runs and dispatch alike.
+
+pub mod apns;

@@ -1,0 +1,44 @@
+//! What a push is made of: the words that rules, payloads and providers share.
+
+use serde::{Deserialize, Serialize};
+
+/// What a push is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Make a card.
+    Start,
+    /// Change it.
+    Update,
+    /// End it.
+    End,
+}
+
+/// Apple's two worlds; a token of one is unknown in the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Environment {
+    /// Builds from Xcode.
+    Sandbox,
+    /// `TestFlight` and the App Store.
+    Production,
+}
+
+/// How urgent a push is; the number is `apns-priority`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Priority {
+    /// The device may wait for a good moment; its update budget is not charged.
+    Normal = 5,
+    /// At once; charged to the update budget.
+    High = 10,
+}
+
+/// What lights up the screen beside the content. Empty strings are absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the words of Apple's payload")]
+pub struct Alert {
+    pub title: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subtitle: String,
+    pub body: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub sound: String,
+}

@@ -1,0 +1,19 @@
+//! Tidings keeps lock screens true: a backend says what a live activity shows now, and every phone that follows it
+//! shows that.
+//!
+//! The map, from the wire inwards. An arrow allows everything further right on its line too; `tests/tidy.rs` enforces
+//! it. `docs/ARCHITECTURE.md` walks through it.
+//!
+//! ```text
+//! grpc, http ──> service ──> store, bus ──> domain
+//! dispatch ──> store, provider, bus ──> domain
+//! provider ──> domain                     server ──> everything; nobody imports server
+//! clock, error, secrets, proto, telemetry: leaves
+//! simulator ──> proto only
+//! ```
+
+pub mod clock;
+pub mod domain;
+pub mod error;
+pub mod proto;
+pub mod provider;

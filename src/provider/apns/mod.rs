@@ -1,0 +1,1 @@
+//! Apple's push service over TLS and HTTP/2, on the crate `h2`.
