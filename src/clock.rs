@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// How far ahead of the present the durable mark is written.
-pub const MARK_LEAD: Duration = Duration::from_secs(60);
+pub const MARK_LEAD: Duration = Duration::from_mins(1);
 
 /// An instant: milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,7 @@
 /// The public API of Tidings.
 #[allow(
     clippy::allow_attributes,
+    clippy::all,
     clippy::pedantic,
     clippy::doc_markdown,
     reason = "generated: which lints it trips depends on the generator"
@@ -13,5 +14,4 @@ pub mod v1 {
 }
 
 /// Every proto file with its comments, for reflection.
-pub const FILE_DESCRIPTOR_SET: &[u8] =
-    include_bytes!(concat!(env!("OUT_DIR"), "/tidings.binpb"));
+pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/tidings.binpb"));
