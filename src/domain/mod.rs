@@ -1,7 +1,20 @@
 //! The rules: pure and synchronous. Every rule takes `now` and rows as values and returns a decision as a value; none
 //! reads a clock, sleeps, or writes. May import `clock` (for its types), `error` and `secrets` (for its types).
 
+pub mod activity;
+pub mod activity_type;
+pub mod change;
 pub mod content;
+pub mod delivery;
+pub mod device;
+pub mod event;
+pub mod expansion;
 pub mod ids;
+pub mod outcome;
 pub mod payload;
 pub mod push;
+pub mod revision;
+pub mod shard;
+pub mod subscription;
+pub mod tenant;
+pub mod token;

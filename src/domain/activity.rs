@@ -1,0 +1,68 @@
+//! An activity: its life over all its runs, and what a caller may ask of it.
+
+use super::content::Content;
+use super::ids::{ActivityKey, WorkspaceId};
+use super::push::Alert;
+use super::revision::{Number, Run};
+use crate::clock::Time;
+
+/// One live activity as the caller sees it.
+#[derive(Clone, Debug)]
+pub struct Activity {
+    /// Ours.
+    pub key: ActivityKey,
+    /// The tenant.
+    pub workspace: WorkspaceId,
+    /// The caller's id.
+    pub activity_id: String,
+    /// The name of its type, for ever.
+    pub activity_type: String,
+    /// What it is about; may be empty.
+    pub external_id: String,
+    /// The current run.
+    pub run: Run,
+    /// The newest revision.
+    pub revision: Number,
+    /// Up to here the dispatcher has marked shards and targets.
+    pub marked_revision: Number,
+    /// The newest revision of which a push was made.
+    pub dispatched_revision: Number,
+    /// Where the current run is in its life.
+    pub state: State,
+    /// Who started the current run.
+    pub origin: Origin,
+    /// The static data of the current run, with id and run.
+    pub attributes: Content,
+    /// What everyone is to see now.
+    pub content: Content,
+    /// The alert that a start of the current run has where no newer one is left.
+    pub start_alert: Alert,
+    /// When the newest accepted observation was made.
+    pub observed_at: Option<Time>,
+    /// When the id was first used.
+    pub created_at: Time,
+    /// When the newest revision was accepted.
+    pub updated_at: Time,
+    /// When the current run started.
+    pub started_at: Time,
+    /// When it ended.
+    pub ended_at: Option<Time>,
+}
+
+/// Where a run is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// It may be updated.
+    Active,
+    /// The end was accepted.
+    Ended,
+}
+
+/// Who started a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Origin {
+    /// A call of the backend.
+    Backend,
+    /// An app, by itself.
+    App,
+}

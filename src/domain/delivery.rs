@@ -1,0 +1,70 @@
+//! A delivery: the outcome of one push to one device, or the reason why none was made. Only ever added.
+
+use super::ids::{ActivityKey, AppId, DeliveryId, DeviceKey, SubscriptionId, WorkspaceId};
+use super::outcome::Class;
+use super::push::{Environment, Operation};
+use super::revision::{Number, Run};
+use crate::clock::Time;
+use uuid::Uuid;
+
+/// The outcome of one push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Ours, in the order of the send log.
+    pub id: DeliveryId,
+    /// The tenant.
+    pub workspace: WorkspaceId,
+    /// The activity.
+    pub activity: ActivityKey,
+    /// The run.
+    pub run: Run,
+    /// The subscription.
+    pub subscription: SubscriptionId,
+    /// The device.
+    pub device: DeviceKey,
+    /// The contact that the subscription came by.
+    pub contact_key: String,
+    /// The app.
+    pub app: AppId,
+    /// The world.
+    pub environment: Environment,
+    /// What the push was to do.
+    pub operation: Operation,
+    /// The lowest revision that it made up for.
+    pub first_revision: Number,
+    /// The revision that it carried.
+    pub revision: Number,
+    /// The revision of the alert that rode on it; 0 where it was silent.
+    pub alert_revision: Number,
+    /// What became of it.
+    pub status: Status,
+    /// The provider's word, or ours; empty where it was accepted.
+    pub reason: String,
+    /// What kind of reason it is.
+    pub class: Option<Class>,
+    /// The HTTP status; 0 where there was no answer.
+    pub http_status: u16,
+    /// Which try of this revision it was, from 1.
+    pub attempt: i32,
+    /// `apns-id`.
+    pub apns_id: Option<Uuid>,
+    /// `apns-unique-id`, in the sandbox.
+    pub apns_unique_id: Option<String>,
+    /// When it was sent, or found not to be possible.
+    pub sent_at: Time,
+    /// When the answer came.
+    pub answered_at: Option<Time>,
+}
+
+/// What became of a push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The provider took it. Taken is not displayed.
+    Accepted,
+    /// The provider refused it, or it could not be sent.
+    Failed,
+    /// There was no answer.
+    Unknown,
+    /// No push was made.
+    Skipped,
+}

@@ -1,0 +1,164 @@
+//! A device: one install of an app, and what it is able to show.
+
+use super::ids::{AppId, DeviceKey, WorkspaceId};
+use super::push::Environment;
+use crate::clock::Time;
+
+/// The first system that starts activities by push.
+/// <https://developer.apple.com/documentation/activitykit/starting-and-updating-live-activities-with-activitykit-push-notifications>
+const PUSH_TO_START_OS: OsVersion = OsVersion { major: 17, minor: 2 };
+/// The first system that knows `input-push-token`.
+const INPUT_PUSH_TOKEN_OS: OsVersion = OsVersion { major: 18, minor: 0 };
+
+/// One install of an app on one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Device {
+    /// Ours.
+    pub key: DeviceKey,
+    /// The tenant.
+    pub workspace: WorkspaceId,
+    /// The caller's id.
+    pub device_id: String,
+    /// The app.
+    pub app: AppId,
+    /// The person; empty after a logout.
+    pub contact_key: String,
+    /// The kind of device.
+    pub form_factor: FormFactor,
+    /// What the system can do follows from it.
+    pub os_version: OsVersion,
+    /// The world of its build.
+    pub environment: Environment,
+    /// The person allows Live Activities.
+    pub activities_enabled: bool,
+    /// The person allows frequent updates.
+    pub frequent_pushes_enabled: bool,
+    /// The person allows notifications.
+    pub notifications_permission: bool,
+    /// What is only kept and shown.
+    pub description: Description,
+    /// When it was first registered.
+    pub created_at: Time,
+    /// When it was heard of last.
+    pub last_seen_at: Time,
+}
+
+/// What is kept about a device for people.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of device.proto")]
+pub struct Description {
+    pub app_version: String,
+    pub sdk_version: String,
+    pub manufacturer: String,
+    pub model: String,
+    pub locale: String,
+}
+
+/// A kind of device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FormFactor {
+    /// Not said.
+    Unspecified,
+    /// An iPhone.
+    Phone,
+    /// An iPad.
+    Tablet,
+}
+
+/// The part of a system's version that rules look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "plain")]
+pub struct OsVersion {
+    pub major: u16,
+    pub minor: u16,
+}
+
+/// Why an activity cannot be started on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Obstacle {
+    /// The system is older than iOS 17.2.
+    OsCannotStartByPush,
+    /// The person does not allow Live Activities for this app.
+    ActivitiesDisabled,
+    /// The app has not registered a push-to-start token for this type.
+    NoPushToStartToken,
+    /// Apple rejected the push-to-start token, and no new one came.
+    PushToStartTokenRejected,
+}
+
+impl FormFactor {
+    /// The word that targets use.
+    pub fn word(self) -> &'static str {
+        match self {
+            FormFactor::Unspecified => "UNSPECIFIED",
+            FormFactor::Phone => "PHONE",
+            FormFactor::Tablet => "TABLET",
+        }
+    }
+}
+
+impl std::str::FromStr for OsVersion {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split('.');
+        let major = parts.next().and_then(|part| part.parse().ok()).ok_or(())?;
+        let minor = parts.next().map_or(Ok(0), str::parse).map_err(|_| ())?;
+        match parts.all(|part| part.parse::<u16>().is_ok()) {
+            true => Ok(OsVersion { major, minor }),
+            false => Err(()),
+        }
+    }
+}
+
+impl std::fmt::Display for OsVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.major, self.minor)
+    }
+}
+
+impl Device {
+    /// What stands in the way of a start by push, if anything does, tokens aside.
+    pub fn obstacle(&self) -> Option<Obstacle> {
+        if self.os_version < PUSH_TO_START_OS {
+            Some(Obstacle::OsCannotStartByPush)
+        } else if !self.activities_enabled {
+            Some(Obstacle::ActivitiesDisabled)
+        } else {
+            None
+        }
+    }
+
+    /// A start must ask this system for an update token, or none is made.
+    pub fn takes_input_push_token(&self) -> bool {
+        self.os_version >= INPUT_PUSH_TOKEN_OS
+    }
+}
+
+impl Obstacle {
+    /// The stable word of the contract.
+    pub fn word(self) -> &'static str {
+        match self {
+            Obstacle::OsCannotStartByPush => "OS_CANNOT_START_BY_PUSH",
+            Obstacle::ActivitiesDisabled => "ACTIVITIES_DISABLED",
+            Obstacle::NoPushToStartToken => "NO_PUSH_TO_START_TOKEN",
+            Obstacle::PushToStartTokenRejected => "PUSH_TO_START_TOKEN_REJECTED",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_as_numbers_and_nonsense_is_refused() {
+        let version = |text: &str| text.parse::<OsVersion>();
+        assert!(version("17.10") > version("17.2"));
+        assert_eq!(version("18"), Ok(OsVersion { major: 18, minor: 0 }));
+        assert_eq!(version("17.2.1"), Ok(OsVersion { major: 17, minor: 2 }));
+        for nonsense in ["", "x", "17.", "17.x", "17.2.beta", "-1", "99999999"] {
+            assert_eq!(version(nonsense), Err(()), "{nonsense}");
+        }
+    }
+}

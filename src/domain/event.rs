@@ -1,0 +1,104 @@
+//! An event: one fact, written in the transaction of the change that made it true. Thin: ids, run, revision, reason and
+//! cause; never content, never a token.
+
+use super::ids::{ActivityKey, DeviceKey, TokenId, WorkspaceId};
+use super::revision::{Number, Run};
+use super::subscription::{Cause, Subscription};
+use crate::clock::Time;
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The tenant.
+    pub workspace: WorkspaceId,
+    /// What happened.
+    pub kind: EventKind,
+    /// To which activity.
+    pub activity: Option<ActivityKey>,
+    /// In which run.
+    pub run: Option<Run>,
+    /// At which revision.
+    pub revision: Option<Number>,
+    /// On which device.
+    pub device: Option<DeviceKey>,
+    /// Which token.
+    pub token: Option<TokenId>,
+    /// Why, as a stable word.
+    pub reason: String,
+    /// Who caused it.
+    pub cause: Cause,
+    /// When.
+    pub at: Time,
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "the words of the contract")]
+pub enum EventKind {
+    ActivityStarted,
+    ActivityUpdated,
+    ActivityDispatched,
+    ActivityEnded,
+    SubscriptionPendingToken,
+    SubscriptionStarted,
+    SubscriptionDismissed,
+    SubscriptionEnded,
+    SubscriptionInvalidated,
+    SubscriptionUnreachable,
+    TokenRotated,
+    TokenInvalidated,
+}
+
+impl EventKind {
+    /// Every kind.
+    pub const ALL: [EventKind; 12] = [
+        EventKind::ActivityStarted,
+        EventKind::ActivityUpdated,
+        EventKind::ActivityDispatched,
+        EventKind::ActivityEnded,
+        EventKind::SubscriptionPendingToken,
+        EventKind::SubscriptionStarted,
+        EventKind::SubscriptionDismissed,
+        EventKind::SubscriptionEnded,
+        EventKind::SubscriptionInvalidated,
+        EventKind::SubscriptionUnreachable,
+        EventKind::TokenRotated,
+        EventKind::TokenInvalidated,
+    ];
+
+    /// The word of the contract.
+    pub fn word(self) -> &'static str {
+        match self {
+            EventKind::ActivityStarted => "activity.started",
+            EventKind::ActivityUpdated => "activity.updated",
+            EventKind::ActivityDispatched => "activity.dispatched",
+            EventKind::ActivityEnded => "activity.ended",
+            EventKind::SubscriptionPendingToken => "subscription.pending_token",
+            EventKind::SubscriptionStarted => "subscription.started",
+            EventKind::SubscriptionDismissed => "subscription.dismissed",
+            EventKind::SubscriptionEnded => "subscription.ended",
+            EventKind::SubscriptionInvalidated => "subscription.invalidated",
+            EventKind::SubscriptionUnreachable => "subscription.unreachable",
+            EventKind::TokenRotated => "token.rotated",
+            EventKind::TokenInvalidated => "token.invalidated",
+        }
+    }
+}
+
+impl Event {
+    /// A fact about a subscription, with its present reason and cause.
+    pub fn of(subscription: &Subscription, kind: EventKind, at: Time) -> Self {
+        Event {
+            workspace: subscription.workspace,
+            kind,
+            activity: Some(subscription.place.activity),
+            run: Some(subscription.place.run),
+            revision: None,
+            device: Some(subscription.device),
+            token: None,
+            reason: subscription.reason.as_ref().map_or(String::new(), |r| r.word().to_owned()),
+            cause: subscription.cause,
+            at,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Tenants and what they own: workspaces, apps, credentials, API keys.
+
+use super::ids::{ApiKeyId, AppId, CredentialId, WorkspaceId};
+use super::push::Environment;
+use crate::clock::Time;
+use crate::secrets::Sealed;
+
+/// At most this many credentials of an app are active, so that a rotation has no gap.
+pub const CREDENTIALS_MAX: usize = 2;
+
+/// A tenant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of workspace.proto")]
+pub struct Workspace {
+    pub id: WorkspaceId,
+    pub name: String,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+/// One mobile app on one platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of app.proto")]
+pub struct App {
+    pub id: AppId,
+    pub workspace: WorkspaceId,
+    pub name: String,
+    pub bundle_id: String,
+    pub default_environment: Environment,
+    pub created_at: Time,
+    pub updated_at: Time,
+}
+
+/// A `.p8` key that signs the provider tokens of an app, sealed.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the words of app.proto")]
+pub struct SealedCredential {
+    pub id: CredentialId,
+    pub workspace: WorkspaceId,
+    pub app: AppId,
+    pub key_id: String,
+    pub team_id: String,
+    /// The only world that the key is good for; both if absent.
+    pub environment: Option<Environment>,
+    pub sealed: Sealed,
+    pub created_at: Time,
+}
+
+/// A secret key of a backend; only the digest of its value is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of api_key.proto")]
+pub struct ApiKey {
+    pub id: ApiKeyId,
+    pub workspace: WorkspaceId,
+    pub name: String,
+    pub scopes: Vec<Scope>,
+    pub digest: [u8; 32],
+    pub created_at: Time,
+    pub expires_at: Option<Time>,
+}
+
+/// What a key may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "their words say it")]
+pub enum Scope {
+    ActivitiesWrite,
+    ActivitiesRead,
+    DevicesWrite,
+    DevicesRead,
+    DeliveriesRead,
+    Admin,
+}
+
+impl Scope {
+    /// Every scope.
+    pub const ALL: [Scope; 6] = [
+        Scope::ActivitiesWrite,
+        Scope::ActivitiesRead,
+        Scope::DevicesWrite,
+        Scope::DevicesRead,
+        Scope::DeliveriesRead,
+        Scope::Admin,
+    ];
+
+    /// The word of the contract.
+    pub fn word(self) -> &'static str {
+        match self {
+            Scope::ActivitiesWrite => "activities:write",
+            Scope::ActivitiesRead => "activities:read",
+            Scope::DevicesWrite => "devices:write",
+            Scope::DevicesRead => "devices:read",
+            Scope::DeliveriesRead => "deliveries:read",
+            Scope::Admin => "admin",
+        }
+    }
+
+    /// Reads a word of the contract.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.word() == word)
+    }
+
+    /// Whoever has this scope may do what `needed` asks: writing includes reading, `admin` everything.
+    pub fn includes(self, needed: Scope) -> bool {
+        self == needed
+            || self == Scope::Admin
+            || (self == Scope::ActivitiesWrite && needed == Scope::ActivitiesRead)
+            || (self == Scope::DevicesWrite && needed == Scope::DevicesRead)
+    }
+}
+
+impl ApiKey {
+    /// May do what `needed` asks.
+    pub fn allows(&self, needed: Scope) -> bool {
+        self.scopes.iter().any(|scope| scope.includes(needed))
+    }
+
+    /// Not expired.
+    pub fn is_valid(&self, now: Time) -> bool {
+        self.expires_at.is_none_or(|at| at > now)
+    }
+}

@@ -1,0 +1,82 @@
+//! Tokens: what they are good for, and when a provider's word that one is dead counts.
+
+use super::ids::{AppId, DeviceKey, SubscriptionId, TokenId, WorkspaceId};
+use super::push::Environment;
+use crate::clock::Time;
+use crate::secrets::Sealed;
+use std::time::Duration;
+
+/// After a first verdict that was too old to count, a second one counts if it comes this much later.
+pub const SECOND_VERDICT: Duration = Duration::from_hours(1);
+
+/// A token of a device. Its value is sealed; `fingerprint` finds it.
+#[derive(Clone, Debug)]
+pub struct Token {
+    /// Ours.
+    pub id: TokenId,
+    /// The tenant.
+    pub workspace: WorkspaceId,
+    /// Whose it is.
+    pub device: DeviceKey,
+    /// The app.
+    pub app: AppId,
+    /// What it is good for.
+    pub kind: TokenKind,
+    /// The world it belongs to.
+    pub environment: Environment,
+    /// A keyed digest of its value.
+    pub fingerprint: [u8; 32],
+    /// Its value.
+    pub sealed: Sealed,
+    /// The type that a push-to-start token starts; empty for others.
+    pub activity_type: String,
+    /// The subscription that an update token serves.
+    pub subscription: Option<SubscriptionId>,
+    /// When the device got it, never after it was registered.
+    pub token_time: Time,
+    /// When it was registered last.
+    pub registered_at: Time,
+    /// When a verdict that was too old to count first came.
+    pub doubted_at: Option<Time>,
+    /// When and why it was found to be dead.
+    pub invalid: Option<(Time, String)>,
+}
+
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// Starts activities of one type.
+    PushToStart,
+    /// Updates and ends one card.
+    Update,
+}
+
+/// What a provider's 410 means for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is dead.
+    Dead,
+    /// The verdict is older than what we know; ask again no sooner than this.
+    Doubted(Time),
+}
+
+impl Token {
+    /// It has not been found to be dead.
+    pub fn is_good(&self) -> bool {
+        self.invalid.is_none()
+    }
+
+    /// Weighs a 410. It counts against the later of the token's own time and our receipt of its last registration, and
+    /// is dated when its request was sent where it has no time of its own. A second one [`SECOND_VERDICT`] later counts
+    /// in any case.
+    pub fn weigh(&self, dead_since: Option<Time>, sent_at: Time, now: Time) -> Verdict {
+        let verdict_at = dead_since.unwrap_or(sent_at);
+        let known_good_at = self.token_time.min(now).max(self.registered_at);
+        let doubted_at = self.doubted_at.unwrap_or(now);
+        if verdict_at >= known_good_at || now.since(doubted_at) >= SECOND_VERDICT {
+            Verdict::Dead
+        } else {
+            Verdict::Doubted(doubted_at + SECOND_VERDICT)
+        }
+    }
+}
