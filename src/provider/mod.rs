@@ -9,8 +9,9 @@ use crate::domain::push::{Environment, Priority};
 use bytes::Bytes;
 use secrecy::SecretString;
 use std::sync::Arc;
-use std::time::Duration;
 use uuid::Uuid;
+
+pub use crate::domain::outcome::{Class, Outcome, Rejection};
 
 pub mod apns;
 
@@ -68,58 +69,4 @@ pub struct Answer {
     pub sent_at: Time,
     /// When the answer came.
     pub answered_at: Time,
-}
-
-/// What a provider said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It took the push. Taken is not displayed.
-    Accepted {
-        /// `apns-unique-id`, in the sandbox.
-        unique_id: Option<String>,
-    },
-    /// It refused the push.
-    Rejected(Rejection),
-    /// The push may have arrived: no answer came, or the connection broke after it was written.
-    Unknown {
-        /// Ours, such as `TIMEOUT`.
-        reason: &'static str,
-    },
-    /// The push certainly was not taken: there was no connection, or the peer said that it did not look at it.
-    NotSent {
-        /// Ours, such as `CONNECT_FAILED`.
-        reason: &'static str,
-    },
-}
-
-/// A refusal.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rejection {
-    /// The HTTP status.
-    pub status: u16,
-    /// Apple's word, kept even where it is new to us.
-    pub reason: String,
-    /// What kind of reason it is.
-    pub class: Class,
-    /// Since when the token is dead, where a 410 said so.
-    pub dead_since: Option<Time>,
-    /// How long the provider wants to be left alone, where it said so.
-    pub retry_after: Option<Duration>,
-}
-
-/// What kind of reason a refusal has, and so what is done about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Class {
-    /// It passes; try again.
-    Retry,
-    /// The provider token was refused; try again with another one.
-    ProviderToken,
-    /// The connection is to be replaced; try again on a new one.
-    Connection,
-    /// The device token is dead.
-    Token,
-    /// App, credential, topic or environment do not fit together; someone has to mend it.
-    Configuration,
-    /// The request was wrong: our fault.
-    Request,
 }
