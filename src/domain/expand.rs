@@ -1,0 +1,165 @@
+//! Turning an audience into subscriptions, one batch of devices at a time.
+
+use super::activity::{Activity, State as ActivityState};
+use super::change::Change;
+use super::delivery::{Delivery, Status};
+use super::device::{Device, Obstacle};
+use super::event::{Event, EventKind};
+use super::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
+use super::outcome::Class;
+use super::push::{Environment, Operation};
+use super::revision::Number;
+use super::rooms::Rooms;
+use super::shard::{Place, Route, Shard};
+use super::subscription::{Card, Cause, Exception, Reason, State, Subscription};
+use crate::clock::Time;
+
+/// A device of the audience.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The device.
+    pub device: Device,
+    /// The contact that it came by; empty where it was named itself.
+    pub contact_key: String,
+    /// A good push-to-start token for the type, and its world.
+    pub push_to_start: Option<(TokenId, Environment)>,
+    /// The subscription that it has in this run already, with its shard.
+    pub existing: Option<(Subscription, Shard)>,
+}
+
+/// Where the run stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Marked {
+    /// The newest marked revision for everyone; 0 where none is marked yet.
+    pub newest: Number,
+    /// The present.
+    pub now: Time,
+}
+
+/// Makes subscriptions for a batch. Devices that show the activity already keep theirs: they are updated, not started.
+pub fn expand(
+    activity: &Activity,
+    candidates: Vec<Candidate>,
+    mut rooms: Rooms,
+    marked: Marked,
+) -> Change {
+    let mut change = Change::default();
+    if activity.state != ActivityState::Active {
+        return change;
+    }
+    for candidate in candidates {
+        match candidate.existing {
+            Some((mut subscription, shard)) => {
+                if subscription.contact_key.is_empty() && !candidate.contact_key.is_empty() {
+                    subscription.contact_key = candidate.contact_key;
+                    subscription.touch(&shard, marked.now);
+                    change.due.push((shard.id, marked.now));
+                    change.subscriptions.push(subscription);
+                }
+            }
+            None => add(activity, &candidate, &mut rooms, marked, &mut change),
+        }
+    }
+    change.shards = rooms.into_due_shards(marked.now);
+    change
+}
+
+fn add(
+    activity: &Activity,
+    candidate: &Candidate,
+    rooms: &mut Rooms,
+    marked: Marked,
+    change: &mut Change,
+) {
+    let device = &candidate.device;
+    let environment = candidate.push_to_start.map_or(device.environment, |(_, world)| world);
+    let place = place(activity, device, environment);
+    let shard = rooms.take(activity.workspace, place, marked.newest).id;
+    let mut subscription = new_subscription(activity, device, place, shard, marked.now);
+    subscription.contact_key.clone_from(&candidate.contact_key);
+    let no_token = candidate.push_to_start.is_none().then_some(Obstacle::NoPushToStartToken);
+    if let Some(obstacle) = device.obstacle().or(no_token) {
+        subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
+        change.deliveries.push(skipped(activity, &subscription, obstacle, marked.now));
+        let kind = EventKind::SubscriptionUnreachable;
+        change.events.push(Event::of(&subscription, kind, marked.now));
+    }
+    change.subscriptions.push(subscription);
+}
+
+/// Where pushes of the activity's current run to this device go.
+pub fn place(activity: &Activity, device: &Device, environment: Environment) -> Place {
+    Place {
+        activity: activity.key,
+        run: activity.run,
+        app: device.app,
+        environment,
+        route: Route::ApnsToken,
+    }
+}
+
+/// A subscription that is to be started and was delivered nothing.
+pub fn new_subscription(
+    activity: &Activity,
+    device: &Device,
+    place: Place,
+    shard: ShardId,
+    now: Time,
+) -> Subscription {
+    Subscription {
+        id: SubscriptionId::generate(),
+        workspace: activity.workspace,
+        place,
+        shard,
+        device: device.key,
+        contact_key: String::new(),
+        state: State::PendingStart,
+        reason: None,
+        cause: Cause::Caller,
+        version: 0,
+        starts_begun: 0,
+        start_doubt_until: None,
+        card: Card::default(),
+        second: None,
+        closed_card: None,
+        exception: Some(Exception::default()),
+        targeted: 0,
+        alerted: 0,
+        closing: false,
+        report: None,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+fn skipped(
+    activity: &Activity,
+    subscription: &Subscription,
+    obstacle: Obstacle,
+    now: Time,
+) -> Delivery {
+    Delivery {
+        id: DeliveryId::generate(),
+        workspace: activity.workspace,
+        activity: activity.key,
+        run: activity.run,
+        subscription: subscription.id,
+        device: subscription.device,
+        contact_key: subscription.contact_key.clone(),
+        app: subscription.place.app,
+        environment: subscription.place.environment,
+        operation: Operation::Start,
+        first_revision: activity.revision,
+        revision: activity.revision,
+        alert_revision: 0,
+        status: Status::Skipped,
+        reason: obstacle.word().to_owned(),
+        class: Some(Class::Device),
+        http_status: 0,
+        attempt: 0,
+        apns_id: None,
+        apns_unique_id: None,
+        sent_at: now,
+        answered_at: None,
+    }
+}

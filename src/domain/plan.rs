@@ -1,0 +1,268 @@
+//! The one decision of delivery: what a subscription needs now. Looks at the gap between what is wanted and what was
+//! delivered; there is no queue.
+
+use super::ids::{SubscriptionId, TokenId};
+use super::revision::{Number, Revision, Run};
+use super::shard::Shard;
+use super::subscription::{State, Subscription};
+use crate::clock::Time;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How long a begun start without an answer waits for evidence before it is sent once more.
+pub const START_DOUBT: Duration = Duration::from_mins(1);
+/// A start is sent at most this often while nobody knows what became of it.
+pub const STARTS_MAX: i32 = 2;
+/// A last stamp further ahead than this is of no use: phones ignore what lies further in the future.
+const STAMP_AHEAD_MAX_S: i64 = 8 * 60 * 60;
+
+/// What a run asks, as far as it is marked; loaded once per claim.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The run.
+    pub run: Run,
+    /// The newest marked revision for everyone.
+    pub newest: Revision,
+    /// Those with an alert, the newest first, and those that target a member, by number.
+    pub others: Vec<Revision>,
+}
+
+/// What happens to a card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// Make one.
+    Start,
+    /// Change it.
+    Update,
+    /// End it.
+    End,
+    /// End the other one.
+    CloseSecond,
+}
+
+/// One push, decided from the rows loaded at the claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// For whom.
+    pub subscription: SubscriptionId,
+    /// What happens to the card.
+    pub kind: Kind,
+    /// What it will show.
+    pub revision: Number,
+    /// The revision whose alert rides along; 0 for none.
+    pub alert: Number,
+    /// By which token; a start goes by the device's push-to-start token.
+    pub token: Option<TokenId>,
+    /// The subscription's version when it was loaded.
+    pub version: i64,
+    /// What it had been delivered then.
+    pub delivered: Number,
+    /// The newest stamp of a push to it then.
+    pub last_stamp: i64,
+    /// Which try of this revision it is, from 1.
+    pub attempt: i32,
+}
+
+/// What a subscription needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Nothing, until something changes.
+    Nothing,
+    /// Nothing before this time.
+    Wait(Time),
+    /// This push.
+    Send(Plan),
+    /// It was never started, and will not be: the run is over for it.
+    Over,
+}
+
+/// The present, as a plan may use it.
+#[derive(Clone, Copy, Debug)]
+pub struct Present {
+    /// Now.
+    pub now: Time,
+    /// The second in which this process started; no stamp falls into it, for the process before may have used it.
+    pub process_start_s: i64,
+}
+
+impl Wanted {
+    /// The revision of that number.
+    pub fn revision(&self, number: Number) -> Option<&Revision> {
+        std::iter::once(&self.newest).chain(&self.others).find(|r| r.number == number)
+    }
+
+    /// The revision that the subscription should show: its targeted end, or the newest of what is asked of everyone and
+    /// of it.
+    pub fn of(&self, subscription: &Subscription) -> &Revision {
+        let targeted = self.revision(subscription.targeted).filter(|r| !r.is_for_everyone());
+        match targeted {
+            Some(targeted) if targeted.is_end() || targeted.number > self.newest.number => targeted,
+            _ => &self.newest,
+        }
+    }
+
+    /// The newest alert that has not expired, above what the device had and up to what it will show.
+    fn alert(&self, subscription: &Subscription, above: Number, to: Number, now: Time) -> Number {
+        let for_it = |r: &&Revision| r.is_for_everyone() || r.number == subscription.targeted;
+        std::iter::once(&self.newest)
+            .chain(&self.others)
+            .filter(for_it)
+            .filter(|r| r.number > above && r.number <= to && r.live_alert(now).is_some())
+            .map(|r| r.number)
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// Decides what the subscription needs now.
+pub fn next(subscription: &Subscription, shard: &Shard, wanted: &Wanted, present: Present) -> Next {
+    let wanted_revision = wanted.of(subscription);
+    let ends = wanted_revision.is_end() || subscription.closing;
+    let step = match subscription.state {
+        State::PendingStart => return next_start(subscription, shard, wanted, present),
+        State::Active => {
+            let kind = if ends { Kind::End } else { Kind::Update };
+            next_of_card(subscription, shard, wanted, kind, present)
+        }
+        _ => Next::Nothing,
+    };
+    match (step, &subscription.second) {
+        (Next::Nothing | Next::Wait(_), Some(second)) => {
+            let plan = Plan {
+                kind: Kind::CloseSecond,
+                revision: wanted_revision.number,
+                alert: 0,
+                token: second.token,
+                ..blank(subscription, shard)
+            };
+            gated(subscription, plan, true, present)
+        }
+        (step, _) => step,
+    }
+}
+
+fn next_start(
+    subscription: &Subscription,
+    shard: &Shard,
+    wanted: &Wanted,
+    present: Present,
+) -> Next {
+    let revision = wanted.of(subscription);
+    if revision.is_end() || subscription.closing {
+        return if subscription.starts_begun == 0 { Next::Over } else { Next::Nothing };
+    }
+    if let Some(until) = subscription.start_doubt_until.filter(|until| *until > present.now) {
+        return Next::Wait(until);
+    }
+    if subscription.starts_begun >= STARTS_MAX {
+        return Next::Nothing;
+    }
+    let plan = Plan {
+        kind: Kind::Start,
+        revision: revision.number,
+        alert: wanted.alert(subscription, 0, revision.number, present.now),
+        ..blank(subscription, shard)
+    };
+    gated(subscription, plan, true, present)
+}
+
+fn next_of_card(
+    subscription: &Subscription,
+    shard: &Shard,
+    wanted: &Wanted,
+    kind: Kind,
+    present: Present,
+) -> Next {
+    let revision = wanted.of(subscription).number;
+    let delivered = subscription.delivered(shard);
+    let in_flight = subscription.exception.and_then(|e| e.in_flight);
+    let in_flight = in_flight.filter(|(_, until)| *until > present.now);
+    if delivered >= revision && !subscription.closing {
+        return Next::Nothing;
+    }
+    if let Some((_, until)) = in_flight.filter(|(number, _)| *number >= revision) {
+        return Next::Wait(until);
+    }
+    let had = delivered.max(subscription.alerted).max(in_flight.map_or(0, |(number, _)| number));
+    let silent = subscription.closing;
+    let alert = if silent { 0 } else { wanted.alert(subscription, had, revision, present.now) };
+    let token = subscription.card.token;
+    let plan = Plan { kind, revision, alert, token, ..blank(subscription, shard) };
+    let newer = revision > delivered;
+    gated(subscription, plan, newer, present)
+}
+
+/// Holds a plan back while a retry or the provider says so, or until the clock has passed the last stamp.
+fn gated(subscription: &Subscription, mut plan: Plan, newer: bool, present: Present) -> Next {
+    let now = present.now;
+    let exception = subscription.exception.unwrap_or_default();
+    if let Some(until) = exception.not_before.filter(|until| *until > now) {
+        return Next::Wait(until);
+    }
+    if exception.failed >= plan.revision {
+        match exception.retry_at {
+            Some(until) if until > now => return Next::Wait(until),
+            Some(_) => {}
+            None => return Next::Nothing,
+        }
+        plan.attempt = exception.attempts + 1;
+    }
+    let last = if newer { useful_stamp(plan.last_stamp, now) } else { 0 };
+    let free_second = last.max(present.process_start_s) + 1;
+    if now.seconds() < free_second {
+        return Next::Wait(Time::from_seconds(free_second));
+    }
+    Next::Send(plan)
+}
+
+fn blank(subscription: &Subscription, shard: &Shard) -> Plan {
+    Plan {
+        subscription: subscription.id,
+        kind: Kind::Update,
+        revision: 0,
+        alert: 0,
+        token: None,
+        version: subscription.version,
+        delivered: subscription.delivered(shard),
+        last_stamp: subscription.last_stamp(shard),
+        attempt: 1,
+    }
+}
+
+/// A stamp further ahead than phones accept is ignored.
+fn useful_stamp(last: i64, now: Time) -> i64 {
+    if last > now.seconds().saturating_add(STAMP_AHEAD_MAX_S) { 0 } else { last }
+}
+
+impl Plan {
+    /// The timestamp of the push, in seconds: later than any before, for a phone keeps the newest.
+    pub fn stamp(&self, now: Time) -> i64 {
+        now.seconds().max(useful_stamp(self.last_stamp, now) + 1)
+    }
+
+    /// `apns-id`: the same for a resend of the same revision.
+    pub fn apns_id(&self, run: Run) -> Uuid {
+        let name = format!("{run}/{}/{:?}", self.revision, self.kind);
+        Uuid::new_v5(&self.subscription.0, name.as_bytes())
+    }
+}
+
+/// When the shard is to be looked at again, from its members as they are after a settle.
+pub fn due(
+    shard: &Shard,
+    wanted: &Wanted,
+    exceptions: &[Subscription],
+    present: Present,
+) -> Option<Time> {
+    if shard.delivered < wanted.newest.number {
+        return Some(present.now.max(Time::from_seconds(shard.last_stamp + 1)));
+    }
+    let times = exceptions.iter().filter_map(|subscription| {
+        match next(subscription, shard, wanted, present) {
+            Next::Nothing => None,
+            Next::Wait(until) => Some(until),
+            Next::Send(_) | Next::Over => Some(present.now),
+        }
+    });
+    times.min()
+}

@@ -1,0 +1,50 @@
+//! When a push that failed is tried again.
+
+use super::ids::SubscriptionId;
+use super::outcome::{Class, Rejection};
+use crate::clock::Time;
+use std::time::Duration;
+
+/// The waits between tries of the same content; the last one repeats. Newer content goes at once.
+const WAITS: [Duration; 4] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_mins(2),
+    Duration::from_mins(15),
+];
+
+/// When the try after `attempt` tries is due: a fifth earlier or later than planned, so that a shard does not come back
+/// as one wave.
+pub fn at(subscription: SubscriptionId, attempt: i32, now: Time) -> Time {
+    let index = usize::try_from(attempt - 1).unwrap_or(0);
+    let wait = WAITS.get(index).or(WAITS.last()).copied().unwrap_or_default();
+    let bytes = subscription.0.as_bytes();
+    let seed = bytes.iter().fold(u32::try_from(attempt).unwrap_or(0), |seed, byte| {
+        seed.wrapping_mul(31).wrapping_add(u32::from(*byte))
+    });
+    now + wait.mul_f64(0.8 + 0.4 * f64::from(seed % 1_000) / 1_000.0)
+}
+
+/// The same bytes would be refused again, by whatever connection: only newer content is worth a try.
+pub fn is_final(rejection: &Rejection) -> bool {
+    match rejection.class {
+        Class::Retry | Class::ProviderToken | Class::Connection => false,
+        Class::Configuration => rejection.status == 400,
+        Class::Token | Class::Request | Class::Device => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_quarter_of_an_hour_and_stay_within_a_fifth() {
+        let subscription = SubscriptionId::generate();
+        let planned = [5.0, 30.0, 120.0, 900.0, 900.0];
+        for (attempt, planned) in (1..).zip(planned) {
+            let wait = at(subscription, attempt, Time(0)).since(Time(0)).as_secs_f64();
+            assert!((wait - planned).abs() <= planned * 0.2 + 0.001, "{attempt}: {wait}");
+        }
+    }
+}

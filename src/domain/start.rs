@@ -1,0 +1,174 @@
+//! Starting an activity: a new id, the next run of an ended one, or the adoption of one that only apps have started.
+
+use super::activity::{Activity, Origin, State};
+use super::activity_type::ActivityType;
+use super::asked::{self, Expected, Presentation};
+use super::change::Change;
+use super::content::{AttributeValue, Content};
+use super::event::EventKind;
+use super::expansion::{Audience, Expansion};
+use super::ids::{ActivityKey, WorkspaceId};
+use super::push::{Alert, Operation};
+use super::revision::Run;
+use super::subscription::Cause;
+use crate::clock::Time;
+use crate::error::{Error, Reason, Result, Violation};
+
+/// What the backend asks.
+#[derive(Clone, Debug)]
+pub struct Start {
+    /// The tenant.
+    pub workspace: WorkspaceId,
+    /// The caller's id, or one made for it.
+    pub activity_id: String,
+    /// The type, registered or not.
+    pub activity_type: ActivityType,
+    /// What it is about.
+    pub external_id: String,
+    /// The static data; an adoption keeps what is there if absent.
+    pub attributes: Option<Content>,
+    /// The first state; an adoption keeps what is there if absent.
+    pub content: Option<Content>,
+    /// For whom.
+    pub audience: Audience,
+    /// How.
+    pub presentation: Presentation,
+    /// What the caller believes.
+    pub expected: Expected,
+}
+
+/// An activity that was started.
+#[derive(Debug)]
+pub struct Started {
+    /// As it is now.
+    pub activity: Activity,
+    /// Only apps had started it before.
+    pub adopted: bool,
+    /// What to write.
+    pub change: Change,
+}
+
+/// Decides about a start. `existing` is the activity of that id, if there is one.
+pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result<Started> {
+    check(existing, &asked)?;
+    asked.expected.check(existing.map_or(0, |a| a.revision), existing.map_or(0, |a| a.run))?;
+    let adopted = existing.is_some_and(|activity| activity.state == State::Active);
+    let alert = start_alert(asked.presentation.alert.take(), &asked.activity_type)?;
+    let run = existing.map_or(1, |activity| if adopted { activity.run } else { activity.run + 1 });
+    let kept = existing.filter(|_| adopted);
+    let given = asked.attributes.clone().or_else(|| kept.map(|a| a.attributes.clone()));
+    let identity =
+        Identity { activity_id: &asked.activity_id, run, activity_type: &asked.activity_type };
+    let attributes = identity.write_into(given.unwrap_or_else(Content::empty))?;
+    let content = asked.content.clone().or_else(|| kept.map(|a| a.content.clone()));
+    let activity = Activity {
+        key: existing.map_or_else(ActivityKey::generate, |activity| activity.key),
+        workspace: asked.workspace,
+        activity_id: asked.activity_id,
+        activity_type: asked.activity_type.name.clone(),
+        external_id: asked.external_id,
+        run,
+        revision: existing.map_or(0, |activity| activity.revision) + 1,
+        marked_revision: existing.map_or(0, |activity| activity.marked_revision),
+        dispatched_revision: existing.map_or(0, |activity| activity.dispatched_revision),
+        state: State::Active,
+        origin: Origin::Backend,
+        attributes,
+        content: content.unwrap_or_else(Content::empty),
+        start_alert: alert.clone(),
+        observed_at: None,
+        created_at: existing.map_or(now, |activity| activity.created_at),
+        updated_at: now,
+        started_at: kept.map_or(now, |activity| activity.started_at),
+        ended_at: None,
+    };
+    asked::check_size(&activity, &activity.content, Some(&alert), &asked.activity_type)?;
+    asked.presentation.alert = Some(alert);
+    let expansion = Expansion {
+        activity: activity.key,
+        run,
+        workspace: asked.workspace,
+        audience: asked.audience,
+        cursor: String::new(),
+        done: false,
+        created_at: now,
+    };
+    let change = Change {
+        revisions: vec![asked.presentation.revision(&activity, Operation::Start, now)],
+        events: vec![asked::event(&activity, EventKind::ActivityStarted, Cause::Caller, now)],
+        expansions: vec![expansion],
+        activities: vec![activity.clone()],
+        ..Change::default()
+    };
+    Ok(Started { activity, adopted, change })
+}
+
+/// What an app finds its activity by.
+#[derive(Clone, Copy, Debug)]
+pub struct Identity<'a> {
+    /// The caller's id.
+    pub activity_id: &'a str,
+    /// The run.
+    pub run: Run,
+    /// Says under which names.
+    pub activity_type: &'a ActivityType,
+}
+
+impl Identity<'_> {
+    /// Writes the id and the run into the attributes.
+    pub fn write_into(self, attributes: Content) -> Result<Content> {
+        let names = (&self.activity_type.id_attribute, &self.activity_type.run_attribute);
+        attributes
+            .with_attributes(&[
+                (names.0, AttributeValue::Text(self.activity_id)),
+                (names.1, AttributeValue::Integer(self.run)),
+            ])
+            .map_err(|problem| Error::invalid_field("attributes", problem.to_string()))
+    }
+}
+
+fn check(existing: Option<&Activity>, asked: &Start) -> Result<()> {
+    let Some(activity) = existing else { return Ok(()) };
+    if activity.activity_type != asked.activity_type.name {
+        let message = format!(
+            "\"{}\" is an activity of type \"{}\", and an id keeps its type for ever.",
+            activity.activity_id, activity.activity_type
+        );
+        return Err(Error::new(Reason::ActivityTypeMismatch, message)
+            .with("activity_type", &activity.activity_type));
+    }
+    if activity.state == State::Active && activity.origin == Origin::Backend {
+        let message = format!("\"{}\" is active; end it first.", activity.activity_id);
+        return Err(Error::new(Reason::ActivityActive, message)
+            .with("run", activity.run)
+            .with("revision", activity.revision));
+    }
+    Ok(())
+}
+
+/// A start by push needs title and body: iOS drops one without.
+/// <https://developer.apple.com/documentation/activitykit/starting-and-updating-live-activities-with-activitykit-push-notifications>
+fn start_alert(asked: Option<Alert>, activity_type: &ActivityType) -> Result<Alert> {
+    let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
+    let (asked, default) = (asked.unwrap_or_default(), &activity_type.default_alert);
+    let alert = Alert {
+        title: or(asked.title, &default.title),
+        subtitle: or(asked.subtitle, &default.subtitle),
+        body: or(asked.body, &default.body),
+        sound: or(asked.sound, &default.sound),
+    };
+    let missing = |field: &str, text: &str| {
+        text.is_empty().then(|| Violation {
+            field: format!("alert.{field}"),
+            description: "is needed by a start by push; give it here or as the type's default"
+                .to_owned(),
+        })
+    };
+    let parts = [missing("title", &alert.title), missing("body", &alert.body)];
+    let violations: Vec<Violation> = parts.into_iter().flatten().collect();
+    if violations.is_empty() {
+        return Ok(alert);
+    }
+    let message = "A start by push needs an alert with title and body.";
+    Err(Error { violations, ..Error::new(Reason::StartAlertRequired, message) })
+}
