@@ -13,8 +13,11 @@
 //! ```
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod error;
+pub mod http;
 pub mod proto;
 pub mod provider;
 pub mod secrets;
+pub mod telemetry;
