@@ -5,6 +5,7 @@ pub mod activity;
 pub mod activity_type;
 pub mod asked;
 pub mod change;
+pub mod close;
 pub mod content;
 pub mod delivery;
 pub mod device;

@@ -207,12 +207,8 @@ fn gated(subscription: &Subscription, mut plan: Plan, newer: bool, present: Pres
         }
         plan.attempt = exception.attempts + 1;
     }
-    let last = if newer { useful_stamp(plan.last_stamp, now) } else { 0 };
-    let free_second = last.max(present.process_start_s) + 1;
-    if now.seconds() < free_second {
-        return Next::Wait(Time::from_seconds(free_second));
-    }
-    Next::Send(plan)
+    let free_at = free_at(if newer { plan.last_stamp } else { 0 }, present);
+    if now < free_at { Next::Wait(free_at) } else { Next::Send(plan) }
 }
 
 fn blank(subscription: &Subscription, shard: &Shard) -> Plan {
@@ -265,4 +261,11 @@ pub fn due(
         }
     });
     times.min()
+}
+
+/// When a second is free after the last stamp: no stamp falls into a second that one fell into before, and none into
+/// the second in which this process started.
+pub fn free_at(last_stamp: i64, present: Present) -> Time {
+    let last = useful_stamp(last_stamp, present.now);
+    Time::from_seconds(last.max(present.process_start_s) + 1)
 }

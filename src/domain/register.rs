@@ -240,7 +240,7 @@ fn take_after_dismissal(
 
 impl Subscription {
     /// The app has named this card to us before.
-    fn knows_card(&self, id: &str) -> bool {
+    pub fn knows_card(&self, id: &str) -> bool {
         let ours = self.card.device_activity_id.as_deref() == Some(id);
         let second = self.second.as_ref().and_then(|second| second.device_activity_id.as_deref());
         ours || second == Some(id) || self.closed_card.as_deref() == Some(id)

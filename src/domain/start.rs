@@ -9,7 +9,7 @@ use super::event::EventKind;
 use super::expansion::{Audience, Expansion};
 use super::ids::{ActivityKey, WorkspaceId};
 use super::push::{Alert, Operation};
-use super::revision::Run;
+use super::revision::{Revision, Run};
 use super::subscription::Cause;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result, Violation};
@@ -130,12 +130,7 @@ impl Identity<'_> {
 fn check(existing: Option<&Activity>, asked: &Start) -> Result<()> {
     let Some(activity) = existing else { return Ok(()) };
     if activity.activity_type != asked.activity_type.name {
-        let message = format!(
-            "\"{}\" is an activity of type \"{}\", and an id keeps its type for ever.",
-            activity.activity_id, activity.activity_type
-        );
-        return Err(Error::new(Reason::ActivityTypeMismatch, message)
-            .with("activity_type", &activity.activity_type));
+        return Err(type_mismatch(activity));
     }
     if activity.state == State::Active && activity.origin == Origin::Backend {
         let message = format!("\"{}\" is active; end it first.", activity.activity_id);
@@ -171,4 +166,63 @@ fn start_alert(asked: Option<Alert>, activity_type: &ActivityType) -> Result<Ale
     }
     let message = "A start by push needs an alert with title and body.";
     Err(Error { violations, ..Error::new(Reason::StartAlertRequired, message) })
+}
+
+/// An activity that an app has started by itself.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "as in `Start`")]
+pub struct AppStart<'a> {
+    pub workspace: WorkspaceId,
+    /// Empty: one is made.
+    pub activity_id: String,
+    pub activity_type: &'a ActivityType,
+    pub external_id: String,
+    pub attributes: Option<Content>,
+    pub content: Option<Content>,
+}
+
+/// Decides about a start that has happened on a device: a new activity, or the next run of an ended one.
+pub fn app_start(
+    existing: Option<&Activity>,
+    asked: AppStart<'_>,
+    now: Time,
+) -> Result<(Activity, Revision)> {
+    let key = existing.map_or_else(ActivityKey::generate, |activity| activity.key);
+    let activity_id = match asked.activity_id.is_empty() {
+        true => existing.map_or_else(|| key.to_string(), |a| a.activity_id.clone()),
+        false => asked.activity_id,
+    };
+    let activity = Activity {
+        key,
+        workspace: asked.workspace,
+        activity_id,
+        activity_type: asked.activity_type.name.clone(),
+        external_id: asked.external_id,
+        run: existing.map_or(0, |activity| activity.run) + 1,
+        revision: existing.map_or(0, |activity| activity.revision) + 1,
+        marked_revision: existing.map_or(0, |activity| activity.marked_revision),
+        dispatched_revision: existing.map_or(0, |activity| activity.dispatched_revision),
+        state: State::Active,
+        origin: Origin::App,
+        attributes: asked.attributes.unwrap_or_else(Content::empty),
+        content: asked.content.unwrap_or_else(Content::empty),
+        start_alert: Alert::default(),
+        observed_at: None,
+        created_at: existing.map_or(now, |activity| activity.created_at),
+        updated_at: now,
+        started_at: now,
+        ended_at: None,
+    };
+    asked::check_size(&activity, &activity.content, None, asked.activity_type)?;
+    let revision = Presentation::default().revision(&activity, Operation::Start, now);
+    Ok((activity, revision))
+}
+
+/// An id keeps its type for ever.
+pub fn type_mismatch(activity: &Activity) -> Error {
+    let message = format!(
+        "\"{}\" is an activity of type \"{}\", and an id keeps its type for ever.",
+        activity.activity_id, activity.activity_type
+    );
+    Error::new(Reason::ActivityTypeMismatch, message).with("activity_type", &activity.activity_type)
 }

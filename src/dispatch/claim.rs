@@ -1,0 +1,163 @@
+//! Loads a claimed shard and asks `domain` what each member needs.
+
+use super::Claim;
+use crate::clock::Time;
+use crate::domain::activity::Activity;
+use crate::domain::activity_type::ActivityType;
+use crate::domain::ids::SubscriptionId;
+use crate::domain::plan::{self, Kind, Next, Plan, Present, Wanted};
+use crate::domain::revision::Number;
+use crate::domain::shard::Shard;
+use crate::domain::subscription::Subscription;
+use crate::domain::tenant::App;
+use crate::domain::token::Token;
+use crate::error::{Error, Result};
+use crate::store::subscriptions::Member;
+use crate::store::{self, On};
+
+/// How many alerts of a run are looked at; older ones are superseded anyway.
+const ALERTS_MAX: u64 = 16;
+/// A shard never has more members than this.
+const MEMBERS_MAX: u64 = 2_000;
+
+/// A claimed shard with what its members need.
+#[derive(Debug)]
+pub(super) struct Work {
+    pub(super) shard: Shard,
+    pub(super) activity: Activity,
+    pub(super) activity_type: ActivityType,
+    pub(super) app: App,
+    pub(super) wanted: Wanted,
+    /// The revision that the shard has when all is sent.
+    pub(super) goal: Number,
+    /// The pushes to make.
+    pub(super) planned: Vec<Planned>,
+    /// Members that were never started and never will be, with the version at which that was so.
+    pub(super) over: Vec<(SubscriptionId, i64)>,
+    /// Members that should be started and have no token for it, likewise.
+    pub(super) tokenless: Vec<(SubscriptionId, i64)>,
+}
+
+/// One push to make.
+#[derive(Clone, Debug)]
+pub(super) struct Planned {
+    pub(super) plan: Plan,
+    pub(super) subscription: Subscription,
+    pub(super) token: Token,
+    pub(super) takes_input_push_token: bool,
+}
+
+/// What a claim found.
+#[derive(Debug)]
+pub(super) enum Loaded {
+    /// This much to do.
+    Work(Box<Work>),
+    /// Nothing before this time.
+    Postponed(Time),
+    /// The shard is gone.
+    Gone,
+}
+
+/// Loads the shard. Members are read before the revisions that they may target.
+pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
+    let reader = claim.dispatcher.reader();
+    let Some(shard) = store::shards::find(reader, claim.shard).await? else {
+        return Ok(Loaded::Gone);
+    };
+    let key = shard.place.activity;
+    let Some(activity) = store::activities::by_key(reader, key).await? else {
+        return Ok(Loaded::Gone);
+    };
+    let newest = newest(reader, &shard, &activity).await?;
+    let Some(newest) = newest else { return Ok(Loaded::Postponed(present.now + super::SWEEP_INTERVAL)) };
+    let behind = shard.delivered < newest;
+    if let Some(until) = postponed(&shard, present).filter(|_| behind) {
+        return Ok(Loaded::Postponed(until));
+    }
+    let members = if behind {
+        store::subscriptions::members(reader, shard.id, MEMBERS_MAX).await?
+    } else {
+        store::subscriptions::exceptions(reader, shard.id, MEMBERS_MAX).await?
+    };
+    let subscriptions: Vec<&Subscription> = members.iter().map(|m| &m.subscription).collect();
+    let Some(wanted) = wanted(reader, &shard, &activity, (&subscriptions, present.now)).await? else {
+        return Ok(Loaded::Gone);
+    };
+    let app = store::apps::find(reader, shard.workspace, shard.place.app).await?;
+    let app = app.ok_or_else(|| Error::not_found("app", shard.place.app.to_string()))?;
+    let name = &activity.activity_type;
+    let activity_type = store::activity_types::find(reader, shard.workspace, name).await?;
+    let activity_type = activity_type
+        .unwrap_or_else(|| ActivityType::unregistered(shard.workspace, name, present.now));
+    let mut work = Work {
+        goal: wanted.newest.number,
+        activity,
+        activity_type,
+        app,
+        wanted,
+        planned: Vec::new(),
+        over: Vec::new(),
+        tokenless: Vec::new(),
+        shard,
+    };
+    members.into_iter().for_each(|member| work.plan(member, present));
+    Ok(Loaded::Work(Box::new(work)))
+}
+
+/// What the run wants, as far as the activity is marked; none where nothing is.
+pub(super) async fn wanted(
+    on: &impl On,
+    shard: &Shard,
+    activity: &Activity,
+    (members, now): (&[&Subscription], Time),
+) -> Result<Option<Wanted>> {
+    let (key, run, up_to) = (activity.key, shard.place.run, activity.marked_revision);
+    let newest = store::revisions::newest_for_everyone(on, key, run, up_to).await?;
+    let Some(newest) = newest else { return Ok(None) };
+    let mut others =
+        store::revisions::with_live_alert(on, key, (run, up_to), now, ALERTS_MAX).await?;
+    let mut targeted: Vec<Number> =
+        members.iter().map(|member| member.targeted).filter(|number| *number > 0).collect();
+    targeted.sort_unstable();
+    targeted.dedup();
+    targeted.retain(|number| others.iter().all(|revision| revision.number != *number));
+    if !targeted.is_empty() {
+        others.extend(store::revisions::get_many(on, key, &targeted).await?);
+    }
+    Ok(Some(Wanted { run, newest, others }))
+}
+
+async fn newest(on: &impl On, shard: &Shard, activity: &Activity) -> Result<Option<Number>> {
+    let (key, run, up_to) = (activity.key, shard.place.run, activity.marked_revision);
+    let newest = store::revisions::newest_for_everyone(on, key, run, up_to).await?;
+    Ok(newest.map(|revision| revision.number))
+}
+
+/// A shard that is behind waits as a whole until the clock has passed the stamp that its members have in common.
+fn postponed(shard: &Shard, present: Present) -> Option<Time> {
+    let free = plan::free_at(shard.last_stamp, present);
+    (free > present.now).then_some(free)
+}
+
+impl Work {
+    fn plan(&mut self, member: Member, present: Present) {
+        let subscription = member.subscription;
+        let at = (subscription.id, subscription.version);
+        let plan = match plan::next(&subscription, &self.shard, &self.wanted, present) {
+            Next::Nothing | Next::Wait(_) => return,
+            Next::Over => return self.over.push(at),
+            Next::Send(plan) => plan,
+        };
+        let token = match plan.kind {
+            Kind::Start => member.push_to_start,
+            Kind::Update | Kind::End => member.token,
+            Kind::CloseSecond => member.second_token,
+        };
+        let Some(token) = token.filter(Token::is_good) else {
+            return self.tokenless.push(at);
+        };
+        let takes_input_push_token = member.device.takes_input_push_token();
+        let plan = Plan { token: Some(token.id), ..plan };
+        self.planned.push(Planned { plan, subscription, token, takes_input_push_token });
+    }
+}

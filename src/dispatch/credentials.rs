@@ -1,0 +1,79 @@
+//! The unsealed credential of an app, kept for a short time so that a fan-out does not open it for every batch.
+
+use super::Dispatcher;
+use crate::clock::Time;
+use crate::domain::ids::{AppId, WorkspaceId};
+use crate::domain::push::Environment;
+use crate::error::{Error, Result};
+use crate::provider::Credential;
+use crate::secrets::Context;
+use crate::store;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A new or deleted credential is noticed after this.
+const LIFE: Duration = Duration::from_secs(5);
+/// How many are kept.
+const ENTRIES_MAX: usize = 10_000;
+
+/// Credentials by app and world.
+#[derive(Debug, Default)]
+pub(super) struct Cache {
+    entries: Mutex<HashMap<(AppId, Environment), (Time, Option<Arc<Credential>>)>>,
+}
+
+impl Dispatcher {
+    /// The credential that signs pushes of the app, if there is one.
+    pub(super) async fn credential(
+        &self,
+        workspace: WorkspaceId,
+        app: AppId,
+        environment: Environment,
+    ) -> Result<Option<Arc<Credential>>> {
+        let now = self.shared.clock.now();
+        if let Some(kept) = self.kept(app, environment, now) {
+            return Ok(kept);
+        }
+        let sealed = store::credentials::newest_for(self.reader(), app, environment).await?;
+        let credential = match sealed {
+            None => None,
+            Some(sealed) => {
+                let (workspace, row) = (workspace.to_string(), sealed.id.to_string());
+                let context = Context::credential(&workspace, &row);
+                let key_p8 = self.shared.keyring.open_text(&sealed.sealed, context);
+                Some(Arc::new(Credential {
+                    id: sealed.id,
+                    key_id: sealed.key_id,
+                    team_id: sealed.team_id,
+                    key_p8: key_p8.map_err(Error::internal)?,
+                }))
+            }
+        };
+        let mut entries = self.entries();
+        if entries.len() >= ENTRIES_MAX {
+            entries.clear();
+        }
+        entries.insert((app, environment), (now, credential.clone()));
+        Ok(credential)
+    }
+
+    #[expect(clippy::option_option, reason = "not kept, or kept that there is none")]
+    fn kept(
+        &self,
+        app: AppId,
+        environment: Environment,
+        now: Time,
+    ) -> Option<Option<Arc<Credential>>> {
+        let entries = self.entries();
+        let (since, credential) = entries.get(&(app, environment))?;
+        (now.since(*since) < LIFE).then(|| credential.clone())
+    }
+
+    fn entries(
+        &self,
+    ) -> std::sync::MutexGuard<'_, HashMap<(AppId, Environment), (Time, Option<Arc<Credential>>)>>
+    {
+        self.shared.credentials.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,198 @@
+//! Closes gaps: looks at what is wanted and what was delivered, sends the difference, records what came of it.
+//!
+//! May import `store`, `provider`, `bus` and `domain`. There is no queue of messages: a bell or a sweep says that
+//! something may be due, and the tables say what. One sender per shard: embedded, claims live in memory.
+//!
+//! ```text
+//! mark ──> expand ──> claim ──> send (begin starts, push) ──> settle slices ──> finish
+//! ```
+
+mod claim;
+mod credentials;
+mod expand;
+mod mark;
+mod send;
+mod settle;
+mod shard_task;
+mod sweep;
+
+use crate::bus::Bus;
+use crate::clock::Clock;
+use crate::domain::ids::ShardId;
+use crate::domain::plan::Present;
+use crate::error::Result;
+use crate::provider::apns::Apns;
+use crate::secrets::Keyring;
+use crate::store::{self, Store};
+use std::collections::HashSet;
+use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// How often the tables are looked at when nobody rings.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// How many shards are sent to at the same time.
+const SHARDS_AT_ONCE: usize = 16;
+/// How many pushes may be made and not settled; at this bound claiming stops.
+const UNSETTLED_MAX: usize = 20_000;
+/// How long a failed step of the dispatcher waits before it is tried again.
+const FAULT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Sends what is due, until it is told to stop. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct Dispatcher {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    apns: Apns,
+    keyring: Arc<Keyring>,
+    clock: Clock,
+    bus: Bus,
+    process_start_s: i64,
+    clock_mark_ms: AtomicI64,
+    claimed: Mutex<HashSet<ShardId>>,
+    shards: Arc<Semaphore>,
+    unsettled: Arc<Semaphore>,
+    credentials: credentials::Cache,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What a dispatcher works with.
+#[derive(Debug)]
+#[expect(missing_docs, reason = "each type says what it is")]
+pub struct Parts {
+    pub store: Store,
+    pub apns: Apns,
+    pub keyring: Arc<Keyring>,
+    pub clock: Clock,
+    pub bus: Bus,
+}
+
+/// A shard that nobody else may send to while this lives.
+#[derive(Debug)]
+struct Claim {
+    dispatcher: Dispatcher,
+    shard: ShardId,
+}
+
+impl Dispatcher {
+    /// A dispatcher at rest.
+    pub fn new(parts: Parts) -> Self {
+        let process_start_s = parts.clock.now().seconds();
+        let shared = Shared {
+            credentials: credentials::Cache::default(),
+            store: parts.store,
+            apns: parts.apns,
+            keyring: parts.keyring,
+            clock: parts.clock,
+            bus: parts.bus,
+            process_start_s,
+            clock_mark_ms: AtomicI64::new(i64::MIN / 2),
+            claimed: Mutex::default(),
+            shards: Arc::new(Semaphore::new(SHARDS_AT_ONCE)),
+            unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Works until `stop` is called. What a crash left behind is found like everything else: in the tables.
+    pub async fn run(&self) {
+        let mut bell = self.shared.bus.subscribe_work();
+        while !self.shared.stop.is_cancelled() {
+            let pause = match self.step().await {
+                Ok(pause) => pause,
+                Err(error) => {
+                    tracing::error!(%error, "a dispatcher step failed and will be tried again");
+                    FAULT_PAUSE
+                }
+            };
+            tokio::select! {
+                () = bell.rung() => {}
+                () = tokio::time::sleep(pause) => {}
+                () = self.shared.stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Stops claiming, lets what was sent be answered and settled, and returns when nothing is left.
+    pub async fn stop(&self) {
+        self.shared.stop.cancel();
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+    }
+
+    /// Everything that is due now; returns how long there is nothing to do.
+    async fn step(&self) -> Result<Duration> {
+        self.sweep().await?;
+        self.mark_all().await?;
+        self.expand_all().await?;
+        self.claim_all().await?;
+        let now = self.shared.clock.now();
+        let next = store::shards::next_due_all_workspaces(self.reader(), &self.claimed_shards());
+        let until_next = next.await?.map_or(SWEEP_INTERVAL, |due_at| due_at.since(now));
+        Ok(until_next.clamp(Duration::from_millis(1), SWEEP_INTERVAL))
+    }
+
+    async fn claim_all(&self) -> Result<()> {
+        while !self.shared.stop.is_cancelled() {
+            let free = self.shared.shards.available_permits();
+            if free == 0 {
+                return Ok(());
+            }
+            let claimed = self.claimed_shards();
+            let now = self.shared.clock.now();
+            let due = store::shards::due_all_workspaces(self.reader(), now, free, &claimed).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            for shard in due {
+                let Ok(permit) = Arc::clone(&self.shared.shards).try_acquire_owned() else { break };
+                let Some(claim) = self.claim(shard.id) else { continue };
+                self.shared.tasks.spawn(async move {
+                    shard_task::run(claim).await;
+                    drop(permit);
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn claim(&self, shard: ShardId) -> Option<Claim> {
+        let new = self.lock_claimed().insert(shard);
+        new.then(|| Claim { dispatcher: self.clone(), shard })
+    }
+
+    fn claimed_shards(&self) -> Vec<ShardId> {
+        self.lock_claimed().iter().copied().collect()
+    }
+
+    /// The set is whole after every statement, so a panic elsewhere does not spoil it.
+    fn lock_claimed(&self) -> MutexGuard<'_, HashSet<ShardId>> {
+        self.shared.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reader(&self) -> &store::Reader {
+        self.shared.store.reader()
+    }
+
+    fn present(&self) -> Present {
+        let process_start_s = self.shared.process_start_s;
+        Present { now: self.shared.clock.now(), process_start_s }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.dispatcher.lock_claimed().remove(&self.shard);
+        self.dispatcher.shared.bus.ring_work();
+    }
+}

@@ -1,0 +1,135 @@
+//! One claimed shard from beginning to end: load, send slice by slice, settle each, finish. Streams that are not answered
+//! within a second hold nobody up: they stay in flight, and their late answers still settle.
+
+use super::claim::{self, Loaded, Planned, Work};
+use super::send::{self, Made, UnderWay};
+use super::settle::{self, Answered};
+use super::{Claim, Dispatcher, FAULT_PAUSE, UNSETTLED_MAX};
+use crate::clock::Time;
+use crate::domain::outcome::Outcome;
+use crate::domain::settle::Sent;
+use crate::error::{Error, Result};
+use crate::provider::Answer;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout_at};
+
+/// How many pushes are settled in one transaction.
+const SLICE: usize = 250;
+/// A slice settles this long after its last send, answered or not.
+const SETTLE_AFTER: Duration = Duration::from_secs(1);
+
+const _: () = assert!(SLICE <= UNSETTLED_MAX, "a slice must fit into what may be unsettled");
+
+/// Sends to the claimed shard whatever it needs. A fault leaves it due: it is claimed again after a pause.
+pub(super) async fn run(claim: Claim) {
+    if let Err(error) = deliver(&claim).await {
+        tracing::error!(%error, shard = %claim.shard, "a shard was not sent to and will be again");
+        tokio::select! {
+            () = tokio::time::sleep(FAULT_PAUSE) => {}
+            () = claim.dispatcher.shared.stop.cancelled() => {}
+        }
+    }
+}
+
+async fn deliver(claim: &Claim) -> Result<()> {
+    let present = claim.dispatcher.present();
+    let mut work = match claim::load(claim, present).await? {
+        Loaded::Work(work) => work,
+        Loaded::Postponed(until) => return settle::postpone(claim, until).await,
+        Loaded::Gone => return Ok(()),
+    };
+    let mut counted = Vec::new();
+    let mut complete = true;
+    let planned = std::mem::take(&mut work.planned);
+    for slice in slices(planned) {
+        if claim.dispatcher.shared.stop.is_cancelled() {
+            complete = false;
+            break;
+        }
+        counted.extend(deliver_slice(claim, &work, slice).await?);
+    }
+    settle::finish(claim, &work, counted, complete).await
+}
+
+fn slices(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
+    let mut slices = Vec::new();
+    let mut planned = planned.into_iter().peekable();
+    while planned.peek().is_some() {
+        slices.push(planned.by_ref().take(SLICE).collect());
+    }
+    slices
+}
+
+/// Returns the pushes that count as delivered.
+async fn deliver_slice(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Result<Vec<Sent>> {
+    let slice = send::begin(claim, work, slice).await?;
+    if slice.is_empty() {
+        return Ok(Vec::new());
+    }
+    let permits = u32::try_from(slice.len()).unwrap_or(u32::MAX);
+    let unsettled = Arc::clone(&claim.dispatcher.shared.unsettled);
+    let permit = unsettled.acquire_many_owned(permits).await.map_err(Error::internal)?;
+    let mut under_way = send::send(claim, work, slice).await?;
+    let answered = collect(&mut under_way, claim.dispatcher.shared.clock.now()).await;
+    let in_flight: Vec<Sent> =
+        under_way.made.iter().flatten().map(|made| made.sent.clone()).collect();
+    let all_answered = in_flight.is_empty();
+    let counted = settle::slice(claim, work, answered, in_flight).await?;
+    if !all_answered {
+        let dispatcher = claim.dispatcher.clone();
+        let place = settle::Place::of(work);
+        let tasks = &claim.dispatcher.shared.tasks;
+        tasks.spawn(settle_late(dispatcher, place, under_way, permit));
+    }
+    Ok(counted)
+}
+
+/// Waits until all are answered or [`SETTLE_AFTER`] is over. What is still in flight keeps its slot.
+async fn collect(under_way: &mut UnderWay, now: Time) -> Vec<Answered> {
+    let deadline = Instant::now() + SETTLE_AFTER;
+    let mut answered = Vec::with_capacity(under_way.made.len());
+    for (index, outcome) in std::mem::take(&mut under_way.failed) {
+        let made = under_way.take(index);
+        answered.extend(made.map(|made| Answered { made, outcome, answered_at: now }));
+    }
+    while answered.len() < under_way.made.len() {
+        let Ok(Some(answer)) = timeout_at(deadline, under_way.answers.recv()).await else { break };
+        let made = under_way.take(answer.index);
+        answered.extend(made.map(|made| Answered::new(made, answer)));
+    }
+    answered
+}
+
+/// Settles what comes after its shard was settled. The provider answers everything within its own timeouts; if it ever
+/// does not, the answer is unknown.
+async fn settle_late(
+    dispatcher: Dispatcher,
+    place: settle::Place,
+    mut under_way: UnderWay,
+    _permit: OwnedSemaphorePermit,
+) {
+    let mut answers = Vec::new();
+    while under_way.answers.recv_many(&mut answers, SLICE).await > 0 {
+        let answered: Vec<Answered> = answers
+            .drain(..)
+            .filter_map(|answer| Some(Answered::new(under_way.take(answer.index)?, answer)))
+            .collect();
+        settle::late(&dispatcher, place, answered).await;
+    }
+    let now = dispatcher.shared.clock.now();
+    let unanswered = under_way.take_rest().into_iter().map(|made| Answered {
+        made,
+        outcome: Outcome::Unknown { reason: "NO_ANSWER" },
+        answered_at: now,
+    });
+    settle::late(&dispatcher, place, unanswered.collect()).await;
+}
+
+impl Answered {
+    fn new(mut made: Made, answer: Answer) -> Self {
+        made.sent.sent_at = answer.sent_at;
+        Answered { made, outcome: answer.outcome, answered_at: answer.answered_at }
+    }
+}

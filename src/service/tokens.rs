@@ -1,0 +1,439 @@
+//! Tokens that devices register and revoke: whose they are, what they replace, and which subscription uses them.
+
+use crate::clock::Time;
+use crate::domain::activity::Activity;
+use crate::domain::activity_type::ActivityType;
+use crate::domain::asked;
+use crate::domain::change::Change;
+use crate::domain::content::Content;
+use crate::domain::device::Device;
+use crate::domain::event::{Event, EventKind};
+use crate::domain::expand;
+use crate::domain::ids::{ActivityKey, TokenId, WorkspaceId};
+use crate::domain::push::Environment;
+use crate::domain::register::{self, Belongs, Claim, NewToken, TokenResult};
+use crate::domain::revision::Run;
+use crate::domain::rooms::Rooms;
+use crate::domain::shard::Shard;
+use crate::domain::start::{self, AppStart};
+use crate::domain::subscription::{Cause, Reason as Why, State, Subscription};
+use crate::domain::token::{Token, TokenKind};
+use crate::error::{Error, Result};
+use crate::secrets::Sealed;
+use crate::store::{self, Tx};
+
+/// A registration, checked for form. The value is sealed for the row `id` before the transaction begins.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the words of device_service.proto")]
+pub struct TokenAsked {
+    pub id: TokenId,
+    pub device_id: String,
+    pub kind: TokenKind,
+    pub fingerprint: [u8; 32],
+    pub sealed: Sealed,
+    pub environment: Option<Environment>,
+    pub token_time: Option<Time>,
+    pub replaces: Option<[u8; 32]>,
+    pub activity_type: String,
+    pub activity_id: String,
+    pub run: Option<Run>,
+    pub device_activity_id: Option<String>,
+    pub attributes: Option<Content>,
+    pub content: Option<Content>,
+    pub external_id: String,
+}
+
+/// What a token was taken for.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    /// What became of it.
+    pub result: TokenResult,
+    /// The subscription that it serves; none for a push-to-start token.
+    pub subscription: Option<Subscription>,
+}
+
+/// Everything that a registration is decided from.
+struct Registration {
+    asked: TokenAsked,
+    device: Device,
+    token: Token,
+    /// The row that had this value before.
+    known: Option<Token>,
+    now: Time,
+}
+
+/// Registers a token, within `tx`.
+pub async fn register(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    asked: TokenAsked,
+    now: Time,
+) -> Result<Taken> {
+    let mut device = super::devices::existing(tx, workspace, &asked.device_id).await?;
+    device.last_seen_at = now;
+    let known = store::tokens::by_fingerprint(tx, workspace, device.app, &asked.fingerprint).await?;
+    let kept = known.clone();
+    let token = Token {
+        id: kept.as_ref().map_or(asked.id, |token| token.id),
+        workspace,
+        device: device.key,
+        app: device.app,
+        kind: asked.kind,
+        environment: asked.environment.unwrap_or(device.environment),
+        fingerprint: asked.fingerprint,
+        // A row keeps its id, and a value is sealed for its row.
+        sealed: kept.map_or_else(|| asked.sealed.clone(), |token| token.sealed),
+        activity_type: asked.activity_type.clone(),
+        subscription: None,
+        token_time: asked.token_time.unwrap_or(now).min(now),
+        registered_at: now,
+        doubted_at: None,
+        invalid: None,
+    };
+    let mut change = Change { devices: vec![device.clone()], ..Change::default() };
+    drop_replaced(tx, &asked, &device, &mut change, now).await?;
+    let registration = Registration { asked, device, token, known, now };
+    let taken = match registration.token.kind {
+        TokenKind::PushToStart => register_push_to_start(tx, registration, &mut change).await?,
+        TokenKind::Update => register_update(tx, registration, &mut change).await?,
+    };
+    store::apply(tx, change).await?;
+    Ok(taken)
+}
+
+/// The token that the app says is replaced is good no more.
+async fn drop_replaced(
+    tx: &Tx,
+    asked: &TokenAsked,
+    device: &Device,
+    change: &mut Change,
+    now: Time,
+) -> Result<()> {
+    let Some(replaces) = asked.replaces.filter(|old| *old != asked.fingerprint) else { return Ok(()) };
+    let old = store::tokens::by_fingerprint(tx, device.workspace, device.app, &replaces).await?;
+    if let Some(mut old) = old.filter(|old| old.device == device.key && old.is_good()) {
+        old.invalid = Some((now, "REPLACED".to_owned()));
+        change.tokens.push(old);
+    }
+    Ok(())
+}
+
+/// Revives what waits for a way to be started. A start that was begun is not reopened.
+async fn register_push_to_start(
+    tx: &Tx,
+    registration: Registration,
+    change: &mut Change,
+) -> Result<Taken> {
+    let Registration { device, token, known, now, .. } = registration;
+    let same = |known: &Token| {
+        known.is_good() && known.device == device.key && known.activity_type == token.activity_type
+    };
+    let result = if known.as_ref().is_some_and(same) {
+        TokenResult::Refreshed
+    } else {
+        TokenResult::Registered
+    };
+    for mut old in store::tokens::of_device(tx, device.key).await? {
+        let superseded = old.kind == TokenKind::PushToStart
+            && old.activity_type == token.activity_type
+            && old.id != token.id
+            && old.is_good()
+            && old.token_time <= token.token_time;
+        if superseded {
+            old.invalid = Some((now, "REPLACED".to_owned()));
+            change.tokens.push(old);
+        }
+    }
+    if result == TokenResult::Registered && device.obstacle().is_none() {
+        rearm(tx, &token, change, now).await?;
+    }
+    change.tokens.push(token);
+    Ok(Taken { result, subscription: None })
+}
+
+async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result<()> {
+    for (mut subscription, shard) in store::subscriptions::open_of_device(tx, token.device).await? {
+        let waits = match subscription.state {
+            State::Unreachable => true,
+            State::PendingStart => subscription.starts_begun == 0,
+            _ => false,
+        };
+        let activity = store::activities::by_key(tx, subscription.place.activity).await?;
+        let fits = |a: &Activity| {
+            a.activity_type == token.activity_type && a.run == subscription.place.run
+        };
+        if !waits || !activity.as_ref().is_some_and(fits) {
+            continue;
+        }
+        let exception = subscription.touch(&shard, now);
+        (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
+        subscription.turn(State::PendingStart, None, Cause::Device);
+        change.due.push((shard.id, now));
+        if shard.place.environment == token.environment {
+            change.subscriptions.push(subscription);
+        } else {
+            rehouse(tx, subscription, token.environment, change, now).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The token belongs to the other world, and so must its subscription's shard.
+async fn rehouse(
+    tx: &Tx,
+    mut subscription: Subscription,
+    environment: Environment,
+    change: &mut Change,
+    now: Time,
+) -> Result<()> {
+    let (key, run) = (subscription.place.activity, subscription.place.run);
+    let wanted = newest_marked(tx, key, run).await?;
+    subscription.place.environment = environment;
+    let mut rooms = Rooms::new(store::shards::with_room(tx, key, run).await?);
+    subscription.shard = rooms.take(subscription.workspace, subscription.place, wanted).id;
+    change.shards.extend(rooms.into_due_shards(now));
+    change.subscriptions.push(subscription);
+    Ok(())
+}
+
+async fn newest_marked(tx: &Tx, key: ActivityKey, run: Run) -> Result<i64> {
+    let marked = store::activities::by_key(tx, key).await?.map_or(0, |a| a.marked_revision);
+    let newest = store::revisions::newest_for_everyone(tx, key, run, marked).await?;
+    Ok(newest.map_or(0, |revision| revision.number))
+}
+
+async fn register_update(
+    tx: &Tx,
+    registration: Registration,
+    change: &mut Change,
+) -> Result<Taken> {
+    let (mut subscription, shard) = find_subscription(tx, &registration, change).await?;
+    let Registration { asked, device, mut token, known, now } = registration;
+    let moved = known.as_ref().filter(|known| known.subscription != Some(subscription.id));
+    if let Some(known) = moved {
+        leave_former(tx, known, change, now).await?;
+    }
+    let before = [subscription.card.token, subscription.second.as_ref().and_then(|s| s.token)];
+    let is_repeat = known.as_ref().is_some_and(|k| k.is_good() && k.device == device.key);
+    let new = NewToken {
+        id: token.id,
+        device_activity_id: asked.device_activity_id.as_deref(),
+        token_time: token.token_time,
+        is_repeat,
+    };
+    let (result, events) = register::take(&mut subscription, &shard, &new, now);
+    change.events.extend(events);
+    let after = [subscription.card.token, subscription.second.as_ref().and_then(|s| s.token)];
+    drop_unused(tx, &before, &after, change, now).await?;
+    if after.contains(&Some(token.id)) {
+        token.subscription = Some(subscription.id);
+        change.tokens.push(token.clone());
+    }
+    if matches!(result, TokenResult::CardEnded | TokenResult::Refreshed) {
+        return Ok(Taken { result, subscription: Some(subscription) });
+    }
+    if subscription.card.token == Some(token.id) && shard.place.environment != token.environment {
+        rehouse(tx, subscription.clone(), token.environment, change, now).await?;
+    } else {
+        change.due.push((shard.id, now));
+        change.subscriptions.push(subscription.clone());
+    }
+    Ok(Taken { result, subscription: Some(subscription) })
+}
+
+/// The value served another subscription or another device before: a reinstall. That one has no token now.
+async fn leave_former(tx: &Tx, known: &Token, change: &mut Change, now: Time) -> Result<()> {
+    let Some(former) = known.subscription else { return Ok(()) };
+    for (mut subscription, shard) in
+        store::subscriptions::by_ids_with_shards(tx, &[former]).await?
+    {
+        if subscription.card.token == Some(known.id) && subscription.state == State::Active {
+            subscription.touch(&shard, now);
+            subscription.card.token = None;
+            subscription.turn(State::Invalidated, Some(Why::TokenMoved), Cause::Device);
+            let kind = EventKind::SubscriptionInvalidated;
+            change.events.push(Event::of(&subscription, kind, now));
+            change.subscriptions.push(subscription);
+        }
+    }
+    Ok(())
+}
+
+async fn drop_unused(
+    tx: &Tx,
+    before: &[Option<TokenId>; 2],
+    after: &[Option<TokenId>; 2],
+    change: &mut Change,
+    now: Time,
+) -> Result<()> {
+    let unused: Vec<TokenId> =
+        before.iter().filter(|id| !after.contains(id)).copied().flatten().collect();
+    if unused.is_empty() {
+        return Ok(());
+    }
+    for mut token in store::tokens::get_many(tx, &unused).await? {
+        token.invalid = token.invalid.or_else(|| Some((now, "REPLACED".to_owned())));
+        change.tokens.push(token);
+    }
+    Ok(())
+}
+
+/// The subscription that the token is for: one that the device has, or a new one in the current run, in the next one,
+/// or in a new activity.
+async fn find_subscription(
+    tx: &Tx,
+    registration: &Registration,
+    change: &mut Change,
+) -> Result<(Subscription, Shard)> {
+    let Registration { asked, device, .. } = registration;
+    let existing = resolve_activity(tx, registration).await?;
+    let Some(activity) = existing else {
+        let activity_type = registration.activity_type(tx, None).await?;
+        let activity = registration.app_start(None, &activity_type, change)?;
+        return add(tx, registration, &activity, true, change).await;
+    };
+    if !asked.activity_type.is_empty() && asked.activity_type != activity.activity_type {
+        return Err(start::type_mismatch(&activity));
+    }
+    let activity_type = registration.activity_type(tx, Some(&activity)).await?;
+    let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
+    let (rows, shards): (Vec<Subscription>, Vec<Shard>) = all.into_iter().unzip();
+    let expansion = store::expansions::find(tx, activity.key, activity.run).await?;
+    let in_audience = match &expansion {
+        Some(expansion) => store::audience::contains(tx, expansion, device).await?,
+        None => false,
+    };
+    let claim = Claim {
+        run: asked.run,
+        device_activity_id: asked.device_activity_id.as_deref(),
+        app_started: asked.attributes.is_some() || asked.content.is_some(),
+        in_audience,
+    };
+    match register::belongs(&activity, &activity_type, &rows, claim)? {
+        Belongs::To(index) => rows
+            .into_iter()
+            .zip(shards)
+            .nth(index)
+            .ok_or_else(|| Error::internal("a subscription that was found is gone")),
+        Belongs::Joins => add(tx, registration, &activity, false, change).await,
+        Belongs::StartsNextRun => {
+            let activity = registration.app_start(Some(&activity), &activity_type, change)?;
+            add(tx, registration, &activity, true, change).await
+        }
+    }
+}
+
+/// The activity that is named, or the one whose card is; none where the app has started a new one.
+async fn resolve_activity(tx: &Tx, registration: &Registration) -> Result<Option<Activity>> {
+    let Registration { asked, device, known, .. } = registration;
+    if !asked.activity_id.is_empty() {
+        let found = store::activities::find(tx, device.workspace, &asked.activity_id).await?;
+        if found.is_none() && asked.activity_type.is_empty() {
+            return Err(Error::not_found("activity", &asked.activity_id));
+        }
+        return Ok(found);
+    }
+    let by_card = match &asked.device_activity_id {
+        Some(card) => store::subscriptions::by_card(tx, device.key, card).await?,
+        None => None,
+    };
+    let key = match (by_card, known.as_ref().and_then(|token| token.subscription)) {
+        (Some(subscription), _) => Some(subscription.place.activity),
+        (None, Some(id)) => {
+            let rows = store::subscriptions::by_ids(tx, &[id]).await?;
+            rows.first().filter(|row| row.device == device.key).map(|row| row.place.activity)
+        }
+        (None, None) => None,
+    };
+    match key {
+        Some(key) => store::activities::by_key(tx, key).await,
+        None if asked.activity_type.is_empty() => {
+            let problem = "is needed, or `activity_type` for an activity that the app has started";
+            Err(Error::invalid_field("activity_id", problem))
+        }
+        None => Ok(None),
+    }
+}
+
+/// A new subscription in the activity's current run. One that the app started shows the newest content already.
+async fn add(
+    tx: &Tx,
+    registration: &Registration,
+    activity: &Activity,
+    shows_newest: bool,
+    change: &mut Change,
+) -> Result<(Subscription, Shard)> {
+    let Registration { device, token, now, .. } = registration;
+    let wanted = newest_marked(tx, activity.key, activity.run).await?;
+    let mut rooms = Rooms::new(store::shards::with_room(tx, activity.key, activity.run).await?);
+    let place = expand::place(activity, device, token.environment);
+    let shard = rooms.take(activity.workspace, place, wanted).clone();
+    let mut subscription = expand::new_subscription(activity, device, place, shard.id, *now);
+    if shows_newest {
+        let exception = subscription.own_exception(&shard);
+        exception.delivered = activity.revision;
+        exception.last_stamp = now.seconds();
+    }
+    change.shards.extend(rooms.into_due_shards(*now));
+    Ok((subscription, shard))
+}
+
+impl Registration {
+    async fn activity_type(&self, tx: &Tx, of: Option<&Activity>) -> Result<ActivityType> {
+        let name = of.map_or(&self.asked.activity_type, |activity| &activity.activity_type);
+        super::activities::activity_type(tx, self.device.workspace, name, self.now).await
+    }
+
+    /// The app has started an activity by itself.
+    fn app_start(
+        &self,
+        existing: Option<&Activity>,
+        activity_type: &ActivityType,
+        change: &mut Change,
+    ) -> Result<Activity> {
+        if !activity_type.app_may_start {
+            return Err(register::app_may_not_start(activity_type));
+        }
+        let start = AppStart {
+            workspace: self.device.workspace,
+            activity_id: self.asked.activity_id.clone(),
+            activity_type,
+            external_id: self.asked.external_id.clone(),
+            attributes: self.asked.attributes.clone(),
+            content: self.asked.content.clone(),
+        };
+        let (activity, revision) = start::app_start(existing, start, self.now)?;
+        let kind = EventKind::ActivityStarted;
+        change.events.push(asked::event(&activity, kind, Cause::Device, self.now));
+        change.activities.push(activity.clone());
+        change.revisions.push(revision);
+        Ok(activity)
+    }
+}
+
+/// Drops a token that the app says is no longer good, within `tx`.
+pub async fn revoke(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    (device_id, fingerprint): (&str, &[u8; 32]),
+    now: Time,
+) -> Result<()> {
+    let device = super::devices::existing(tx, workspace, device_id).await?;
+    let token = store::tokens::by_fingerprint(tx, workspace, device.app, fingerprint).await?;
+    let token = token.filter(|token| token.device == device.key);
+    let mut token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
+    let mut change = Change::default();
+    for (mut subscription, shard) in store::subscriptions::open_of_device(tx, device.key).await? {
+        if subscription.card.token == Some(token.id) && subscription.state == State::Active {
+            subscription.touch(&shard, now);
+            subscription.turn(State::Invalidated, Some(Why::TokenRevoked), Cause::Device);
+            let kind = EventKind::SubscriptionInvalidated;
+            change.events.push(Event::of(&subscription, kind, now));
+            change.due.push((shard.id, now));
+            change.subscriptions.push(subscription);
+        }
+    }
+    token.invalid = token.invalid.or_else(|| Some((now, "REVOKED".to_owned())));
+    change.tokens.push(token);
+    store::apply(tx, change).await
+}
