@@ -1,0 +1,154 @@
+//! The bodies as Apple's documentation shows them, and the sizes that are reported for them.
+
+use super::*;
+
+fn content(text: &str) -> Content {
+    Content::parse(text).unwrap()
+}
+
+fn filled(bytes: usize) -> Content {
+    content(&format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - 8)))
+}
+
+fn gate_alert() -> Alert {
+    Alert {
+        title: "Boarding \"now\"".into(),
+        subtitle: String::new(),
+        body: "Gate B12".into(),
+        sound: "default".into(),
+    }
+}
+
+fn update(content_state: &Content) -> Payload<'_> {
+    Payload {
+        event: Event::Update,
+        timestamp: Time(1_790_000_000_999),
+        content_state,
+        alert: None,
+        stale_time: None,
+        relevance_score: None,
+    }
+}
+
+fn text(payload: &Payload<'_>) -> String {
+    let body = payload.build();
+    serde_json::from_slice::<serde_json::Value>(&body).unwrap();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[test]
+fn an_update_carries_the_content_byte_for_byte() {
+    let state = content("{\"n\" : 1.0, \"big\":9007199254740993 }");
+    let wanted = "{\"aps\":{\"timestamp\":1790000000,\"event\":\"update\",\
+                  \"content-state\":{\"n\" : 1.0, \"big\":9007199254740993 }}}";
+    assert_eq!(text(&update(&state)), wanted);
+}
+
+#[test]
+fn a_start_carries_attributes_alert_and_the_wish_for_a_token() {
+    let (state, attributes) = (content(r#"{"gate":"B12"}"#), content(r#"{"flight":"TK1983"}"#));
+    let alert = gate_alert();
+    let event = Event::Start {
+        attributes_type: "FlightAttributes",
+        attributes: &attributes,
+        input_push_token: true,
+    };
+    let start = Payload {
+        event,
+        alert: Some(&alert),
+        stale_time: Some(Time::from_seconds(1_790_000_600)),
+        relevance_score: Some(100.0),
+        ..update(&state)
+    };
+    let wanted = concat!(
+        r#"{"aps":{"timestamp":1790000000,"event":"start","content-state":{"gate":"B12"},"#,
+        r#""attributes-type":"FlightAttributes","attributes":{"flight":"TK1983"},"#,
+        r#""input-push-token":1,"#,
+        r#""alert":{"title":"Boarding \"now\"","body":"Gate B12","sound":"default"},"#,
+        r#""stale-date":1790000600,"relevance-score":100.0}}"#,
+    );
+    assert_eq!(text(&start), wanted);
+
+    let event = Event::Start {
+        attributes_type: "FlightAttributes",
+        attributes: &attributes,
+        input_push_token: false,
+    };
+    assert!(!text(&Payload { event, ..start }).contains("input-push-token"));
+}
+
+#[test]
+fn only_an_end_has_a_dismissal_date() {
+    let state = Content::empty();
+    let at_once = Event::End { dismissal_time: Some(Time::from_seconds(1)) };
+    let wanted =
+        r#"{"aps":{"timestamp":1790000000,"event":"end","content-state":{},"dismissal-date":1}}"#;
+    assert_eq!(text(&Payload { event: at_once, ..update(&state) }), wanted);
+    let default = Event::End { dismissal_time: None };
+    assert!(!text(&Payload { event: default, ..update(&state) }).contains("dismissal-date"));
+}
+
+#[test]
+fn an_alert_without_words_and_a_score_that_is_no_number_are_left_out() {
+    let (state, alert) = (Content::empty(), Alert::default());
+    let payload =
+        Payload { alert: Some(&alert), relevance_score: Some(f64::NAN), ..update(&state) };
+    assert_eq!(text(&payload), text(&update(&state)));
+}
+
+#[test]
+fn sizes_add_up_to_the_body() {
+    let (state, attributes, alert) = (filled(100), filled(50), gate_alert());
+    let event = Event::Start {
+        attributes_type: "FlightAttributes",
+        attributes: &attributes,
+        input_push_token: true,
+    };
+    let payload = Payload { event, alert: Some(&alert), ..update(&state) };
+    let size = payload.size();
+    assert_eq!((size.attributes, size.content_state), (50, 100));
+    let alert_text = r#","alert":{"title":"Boarding \"now\"","body":"Gate B12","sound":"default"}"#;
+    assert_eq!(size.alert, alert_text.len());
+    assert_eq!(size.total, payload.build().len());
+    assert_eq!(size.total, size.attributes + size.content_state + size.alert + size.envelope);
+}
+
+#[test]
+fn a_body_of_4096_bytes_fits_and_one_more_does_not() {
+    let envelope = update(&Content::empty()).size().envelope;
+    let fits = filled(BODY_BYTES_MAX - envelope);
+    assert_eq!(check_size(&[update(&fits)], &Content::empty()), Ok(()));
+    let too_large = filled(BODY_BYTES_MAX - envelope + 1);
+    let refusal = check_size(&[update(&too_large)], &Content::empty()).unwrap_err();
+    assert_eq!((refusal.operation, refusal.size.total), (Some(Operation::Update), 4097));
+}
+
+#[test]
+fn content_that_fits_an_update_but_not_the_start_is_refused_with_the_sizes() {
+    let (state, attributes, alert) = (filled(3000), filled(1000), gate_alert());
+    let event = Event::Start {
+        attributes_type: "FlightAttributes",
+        attributes: &attributes,
+        input_push_token: true,
+    };
+    let start = Payload { event, alert: Some(&alert), ..update(&state) };
+    assert_eq!(check_size(&[update(&state)], &attributes), Ok(()));
+    let refusal = check_size(&[update(&state), start], &attributes).unwrap_err();
+    assert_eq!(refusal.operation, Some(Operation::Start));
+    let sentence = refusal.to_string();
+    for part in ["start push", "attributes 1000", "content_state 3000", "alert ", "envelope "] {
+        assert!(sentence.contains(part), "{sentence}");
+    }
+}
+
+#[test]
+fn content_that_no_phone_keeps_beside_the_attributes_is_refused() {
+    let (state, attributes) = (filled(3000), filled(1097));
+    let refusal = check_size(&[update(&state)], &attributes).unwrap_err();
+    assert_eq!((refusal.operation, refusal.size.total), (None, 4097));
+}
+
+#[test]
+fn the_topic_names_the_kind_of_push() {
+    assert_eq!(topic("com.example.app"), "com.example.app.push-type.liveactivity");
+}
