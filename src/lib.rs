@@ -15,6 +15,7 @@
 pub mod clock;
 pub mod domain;
 pub mod error;
+pub mod grpc;
 pub mod proto;
 pub mod provider;
 pub mod secrets;
