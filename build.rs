@@ -6,7 +6,7 @@ use std::{env, error, fs};
 const INCLUDES: [&str; 2] = ["proto", "third_party/googleapis"];
 
 fn main() -> Result<(), Box<dyn error::Error>> {
-    let out_dir = PathBuf::from(env::var("OUT_DIR")?);
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?);
     for include in INCLUDES {
         println!("cargo:rerun-if-changed={include}");
     }

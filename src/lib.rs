@@ -13,9 +13,12 @@
 //! ```
 
 pub mod clock;
+pub mod config;
 pub mod domain;
 pub mod error;
 pub mod grpc;
+pub mod http;
 pub mod proto;
 pub mod provider;
 pub mod secrets;
+pub mod telemetry;
