@@ -12,6 +12,7 @@
 //! simulator ──> proto only
 //! ```
 
+pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod domain;
