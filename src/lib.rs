@@ -12,10 +12,12 @@
 //! simulator ──> proto only
 //! ```
 
+pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod error;
+pub mod grpc;
 pub mod http;
 pub mod proto;
 pub mod provider;

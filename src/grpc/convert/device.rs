@@ -1,0 +1,108 @@
+//! Devices and tokens.
+
+use super::push::environment;
+use super::time;
+use crate::domain::device::{Device, FormFactor};
+use crate::domain::token::{Token, TokenKind};
+use crate::proto::v1;
+use std::fmt::Write as _;
+
+/// How much of a fingerprint is shown: enough to tell tokens apart.
+const FINGERPRINT_BYTES_SHOWN: usize = 4;
+
+/// What an update token updates.
+#[derive(Clone, Debug, Default)]
+pub struct Updates {
+    /// The caller's id.
+    pub activity_id: String,
+    /// The run.
+    pub run: i64,
+}
+
+/// A device with those of its tokens that are given.
+pub fn device(device: &Device, tokens: Vec<v1::Token>) -> v1::Device {
+    let description = device.description.clone();
+    v1::Device {
+        device_id: device.device_id.clone(),
+        app_id: device.app.to_string(),
+        contact_key: device.contact_key.clone(),
+        platform: v1::Platform::Ios.into(),
+        form_factor: form_factor(device.form_factor).into(),
+        os_version: device.os_version.to_string(),
+        app_version: description.app_version,
+        sdk_version: description.sdk_version,
+        manufacturer: description.manufacturer,
+        model: description.model,
+        locale: description.locale,
+        environment: environment(device.environment).into(),
+        activities_enabled: device.activities_enabled,
+        frequent_pushes_enabled: device.frequent_pushes_enabled,
+        notifications_permission: device.notifications_permission,
+        tokens,
+        create_time: Some(time::to_proto(device.created_at)),
+        last_seen_time: Some(time::to_proto(device.last_seen_at)),
+    }
+}
+
+/// A token without its value.
+pub fn token(token: &Token, updates: Updates) -> v1::Token {
+    let (invalid_time, invalid_reason) = match &token.invalid {
+        Some((at, reason)) => (Some(time::to_proto(*at)), reason.clone()),
+        None => (None, String::new()),
+    };
+    v1::Token {
+        kind: token_kind(token.kind).into(),
+        environment: environment(token.environment).into(),
+        activity_type: token.activity_type.clone(),
+        activity_id: updates.activity_id,
+        run: updates.run,
+        fingerprint: shown(token.fingerprint),
+        token_time: Some(time::to_proto(token.token_time)),
+        register_time: Some(time::to_proto(token.registered_at)),
+        invalid_time,
+        invalid_reason,
+    }
+}
+
+fn shown(fingerprint: [u8; 32]) -> String {
+    fingerprint.iter().take(FINGERPRINT_BYTES_SHOWN).fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A kind of device.
+pub fn form_factor(form_factor: FormFactor) -> v1::FormFactor {
+    match form_factor {
+        FormFactor::Unspecified => v1::FormFactor::Unspecified,
+        FormFactor::Phone => v1::FormFactor::Phone,
+        FormFactor::Tablet => v1::FormFactor::Tablet,
+    }
+}
+
+/// A kind of device.
+pub fn read_form_factor(form_factor: v1::FormFactor) -> FormFactor {
+    match form_factor {
+        v1::FormFactor::Unspecified => FormFactor::Unspecified,
+        v1::FormFactor::Phone => FormFactor::Phone,
+        v1::FormFactor::Tablet => FormFactor::Tablet,
+    }
+}
+
+/// What a token is good for.
+pub fn token_kind(kind: TokenKind) -> v1::TokenKind {
+    match kind {
+        TokenKind::PushToStart => v1::TokenKind::PushToStart,
+        TokenKind::Update => v1::TokenKind::Update,
+    }
+}
+
+/// None where the caller did not say.
+pub fn read_token_kind(kind: v1::TokenKind) -> Option<TokenKind> {
+    match kind {
+        v1::TokenKind::Unspecified => None,
+        v1::TokenKind::PushToStart => Some(TokenKind::PushToStart),
+        v1::TokenKind::Update => Some(TokenKind::Update),
+    }
+}

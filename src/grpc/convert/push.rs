@@ -1,0 +1,109 @@
+//! Alerts, priorities, environments, operations.
+
+use crate::clock::Time;
+use crate::domain::push::{Alert, Environment, Operation, Priority};
+use crate::grpc::validate::Violations;
+use crate::proto::v1;
+
+const TITLE_BYTES_MAX: usize = 256;
+const BODY_BYTES_MAX: usize = 1_024;
+const SOUND_BYTES_MAX: usize = 128;
+
+/// The words of an alert.
+pub fn read_alert(field: &str, alert: &v1::Alert, violations: &mut Violations) -> Alert {
+    violations.length(&format!("{field}.title"), &alert.title, 0..=TITLE_BYTES_MAX);
+    violations.length(&format!("{field}.subtitle"), &alert.subtitle, 0..=TITLE_BYTES_MAX);
+    violations.length(&format!("{field}.body"), &alert.body, 0..=BODY_BYTES_MAX);
+    violations.text(&format!("{field}.sound"), &alert.sound, 0..=SOUND_BYTES_MAX);
+    Alert {
+        title: alert.title.clone(),
+        subtitle: alert.subtitle.clone(),
+        body: alert.body.clone(),
+        sound: alert.sound.clone(),
+    }
+}
+
+/// When an alert would only startle; the caller's default where it says nothing.
+pub fn read_alert_expiry(
+    field: &str,
+    alert: &v1::Alert,
+    violations: &mut Violations,
+) -> Option<Time> {
+    violations.time(&format!("{field}.expire_time"), alert.expire_time.as_ref())
+}
+
+/// An alert without an expiry, as a type has it; none where it says nothing.
+pub fn alert(alert: &Alert) -> Option<v1::Alert> {
+    let Alert { title, subtitle, body, sound } = alert.clone();
+    let nothing = [&title, &subtitle, &body, &sound].iter().all(|text| text.is_empty());
+    (!nothing).then_some(v1::Alert { title, subtitle, body, sound, expire_time: None })
+}
+
+/// None is the default of the call.
+pub fn read_priority(priority: v1::Priority) -> Option<Priority> {
+    match priority {
+        v1::Priority::Unspecified => None,
+        v1::Priority::Normal => Some(Priority::Normal),
+        v1::Priority::High => Some(Priority::High),
+    }
+}
+
+/// None is the default of the app.
+pub fn read_environment(environment: v1::ApnsEnvironment) -> Option<Environment> {
+    match environment {
+        v1::ApnsEnvironment::Unspecified => None,
+        v1::ApnsEnvironment::Sandbox => Some(Environment::Sandbox),
+        v1::ApnsEnvironment::Production => Some(Environment::Production),
+    }
+}
+
+/// One of Apple's two worlds.
+pub fn environment(environment: Environment) -> v1::ApnsEnvironment {
+    match environment {
+        Environment::Sandbox => v1::ApnsEnvironment::Sandbox,
+        Environment::Production => v1::ApnsEnvironment::Production,
+    }
+}
+
+/// None is any.
+pub fn read_operation(operation: v1::Operation) -> Option<Operation> {
+    match operation {
+        v1::Operation::Unspecified => None,
+        v1::Operation::Start => Some(Operation::Start),
+        v1::Operation::Update => Some(Operation::Update),
+        v1::Operation::End => Some(Operation::End),
+    }
+}
+
+/// What a push is to do.
+pub fn operation(operation: Operation) -> v1::Operation {
+    match operation {
+        Operation::Start => v1::Operation::Start,
+        Operation::Update => v1::Operation::Update,
+        Operation::End => v1::Operation::End,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alert_may_have_lines_but_not_be_long() {
+        let mut violations = Violations::new();
+        let given = v1::Alert { body: "Gate\nB12".to_owned(), ..v1::Alert::default() };
+        assert_eq!(alert(&read_alert("alert", &given, &mut violations)), Some(given));
+        assert_eq!(alert(&Alert::default()), None);
+        assert!(violations.is_empty());
+        let long = v1::Alert {
+            title: "x".repeat(257),
+            body: "x".repeat(1_025),
+            sound: "a\nb".to_owned(),
+            ..v1::Alert::default()
+        };
+        read_alert("alert", &long, &mut violations);
+        let error = violations.finish().expect_err("violations");
+        let fields: Vec<&str> = error.violations.iter().map(|v| v.field.as_str()).collect();
+        assert_eq!(fields, ["alert.title", "alert.body", "alert.sound"]);
+    }
+}
