@@ -1,0 +1,256 @@
+//! Reads starts, updates and ends: every violation at once, each naming its field.
+
+use crate::domain::asked::{Expected, Presentation};
+use crate::domain::content::Content;
+use crate::domain::expansion::{Audience, Who};
+use crate::domain::revision::Target;
+use crate::domain::update::Dismissal;
+use crate::error::{Error, Reason, Result};
+use crate::grpc::convert::activity::read_latest_only;
+use crate::grpc::convert::content::{self, Forms};
+use crate::grpc::convert::push::{read_alert, read_alert_expiry, read_priority};
+use crate::grpc::validate::{ID_BYTES_MAX, Violations};
+use crate::proto::v1;
+use crate::service::activities::{EndAsked, StartAsked, UpdateAsked};
+
+const FORM_FACTORS: [&str; 2] = ["PHONE", "TABLET"];
+
+/// Reads a start.
+pub fn start(request: &v1::StartActivityRequest) -> Result<StartAsked> {
+    let mut violations = Violations::new();
+    violations.optional_id("request_id", &request.request_id);
+    violations.optional_id("activity_id", &request.activity_id);
+    violations.id("activity_type", &request.activity_type);
+    violations.optional_id("external_id", &request.external_id);
+    let attributes = Forms {
+        field: "attributes",
+        structure: request.attributes.as_ref(),
+        json: request.attributes_json.as_deref(),
+    };
+    let attributes = content::read(&attributes, &mut violations);
+    let content = state(
+        request.content_state.as_ref(),
+        request.content_state_json.as_deref(),
+        &mut violations,
+    );
+    let audience = audience(request, &mut violations);
+    let presentation = presentation(&request.shown(), &mut violations);
+    expected_revision(request.expected_revision, &mut violations);
+    violations.finish()?;
+    Ok(StartAsked {
+        activity_id: Some(request.activity_id.clone()).filter(|id| !id.is_empty()),
+        activity_type: request.activity_type.clone(),
+        external_id: request.external_id.clone(),
+        attributes,
+        content,
+        audience,
+        presentation,
+        expected: Expected { revision: request.expected_revision, run: None },
+    })
+}
+
+/// Reads an update.
+pub fn update(request: &v1::UpdateActivityRequest) -> Result<UpdateAsked> {
+    let mut violations = Violations::new();
+    violations.optional_id("request_id", &request.request_id);
+    violations.id("activity_id", &request.activity_id);
+    let content = state(
+        request.content_state.as_ref(),
+        request.content_state_json.as_deref(),
+        &mut violations,
+    );
+    let presentation = presentation(&request.shown(), &mut violations);
+    expected_revision(request.expected_revision, &mut violations);
+    let observed_at = violations.time("observed_time", request.observed_time.as_ref());
+    violations.finish()?;
+    if request.target.is_some() {
+        let message = "An update for some devices only is not served yet; \
+                       leave `target` out, or end the activity on those devices.";
+        return Err(Error::new(Reason::NotServed, message));
+    }
+    Ok(UpdateAsked {
+        activity_id: request.activity_id.clone(),
+        content,
+        presentation,
+        expected: Expected { revision: request.expected_revision, run: request.run },
+        observed_at,
+    })
+}
+
+/// Reads an end.
+pub fn end(request: &v1::EndActivityRequest) -> Result<EndAsked> {
+    let mut violations = Violations::new();
+    violations.optional_id("request_id", &request.request_id);
+    violations.id("activity_id", &request.activity_id);
+    let content = state(
+        request.content_state.as_ref(),
+        request.content_state_json.as_deref(),
+        &mut violations,
+    );
+    let presentation = presentation(&request.shown(), &mut violations);
+    expected_revision(request.expected_revision, &mut violations);
+    let dismissal = dismissal(request.dismissal.as_ref(), &mut violations);
+    let target = request.target.as_ref().map(|asked| target(asked, &mut violations));
+    violations.finish()?;
+    Ok(EndAsked {
+        activity_id: request.activity_id.clone(),
+        content,
+        presentation,
+        expected: Expected { revision: request.expected_revision, run: request.run },
+        dismissal,
+        target,
+    })
+}
+
+fn state(
+    structure: Option<&prost_types::Struct>,
+    json: Option<&str>,
+    violations: &mut Violations,
+) -> Option<Content> {
+    content::read(&Forms { field: "content_state", structure, json }, violations)
+}
+
+fn audience(request: &v1::StartActivityRequest, violations: &mut Violations) -> Audience {
+    let given = request.audience.clone().unwrap_or_default();
+    let kinds = [
+        ("audience.contact_keys", !given.contact_keys.is_empty()),
+        ("audience.device_ids", !given.device_ids.is_empty()),
+        ("audience.all_devices", given.all_devices),
+    ];
+    if !violations.at_most_one(&kinds) {
+        let problem = "is missing: give contact_keys, device_ids or all_devices";
+        violations.add("audience", problem);
+    }
+    violations.ids("audience.contact_keys", &given.contact_keys);
+    violations.ids("audience.device_ids", &given.device_ids);
+    violations.ids("app_ids", &request.app_ids);
+    let preference: Option<v1::DevicePreference> =
+        violations.known("device_preference", request.device_preference);
+    let latest_only = read_latest_only(preference.unwrap_or_default());
+    if latest_only && given.contact_keys.is_empty() {
+        violations.add("device_preference", "LATEST is about contacts: give audience.contact_keys");
+    }
+    let who = if given.all_devices {
+        Who::AllDevices
+    } else if given.device_ids.is_empty() {
+        Who::ContactKeys(given.contact_keys)
+    } else {
+        Who::DeviceIds(given.device_ids)
+    };
+    Audience { who, app_ids: request.app_ids.clone(), latest_only }
+}
+
+fn target(asked: &v1::Target, violations: &mut Violations) -> Target {
+    violations.ids("target.device_ids", &asked.device_ids);
+    violations.ids("target.contact_keys", &asked.contact_keys);
+    violations.ids("target.app_ids", &asked.app_ids);
+    violations.list_size("target.form_factors", asked.form_factors.len());
+    for (index, form_factor) in asked.form_factors.iter().enumerate() {
+        if !FORM_FACTORS.contains(&form_factor.as_str()) {
+            let problem = format!("must be one of {}", FORM_FACTORS.join(", "));
+            violations.add(format!("target.form_factors[{index}]"), problem);
+        }
+    }
+    let target = Target {
+        device_ids: asked.device_ids.clone(),
+        contact_keys: asked.contact_keys.clone(),
+        app_ids: asked.app_ids.clone(),
+        form_factors: asked.form_factors.clone(),
+    };
+    if target.is_empty() {
+        violations.add("target", "selects nothing; leave it out to end the activity for everyone");
+    }
+    target
+}
+
+fn dismissal(asked: Option<&v1::Dismissal>, violations: &mut Violations) -> Dismissal {
+    let Some(asked) = asked else { return Dismissal::Default };
+    let kinds = [
+        ("dismissal.immediate", asked.immediate),
+        ("dismissal.time", asked.time.is_some()),
+        ("dismissal.after", asked.after.is_some()),
+    ];
+    violations.at_most_one(&kinds);
+    let time = violations.time("dismissal.time", asked.time.as_ref());
+    let after = violations.span("dismissal.after", asked.after.as_ref());
+    match (time, after) {
+        _ if asked.immediate => Dismissal::Immediate,
+        (Some(time), _) => Dismissal::At(time),
+        (None, Some(after)) => Dismissal::After(after),
+        (None, None) => Dismissal::Default,
+    }
+}
+
+fn expected_revision(revision: Option<i64>, violations: &mut Violations) {
+    if let Some(revision) = revision {
+        violations.not_negative("expected_revision", revision);
+    }
+}
+
+/// What the three requests say about how to show something.
+struct Shown<'a> {
+    alert: Option<&'a v1::Alert>,
+    priority: i32,
+    stale_time: Option<&'a prost_types::Timestamp>,
+    relevance_score: Option<f64>,
+    needs_words: bool,
+}
+
+impl v1::StartActivityRequest {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            alert: self.alert.as_ref(),
+            priority: self.priority,
+            stale_time: self.stale_time.as_ref(),
+            relevance_score: self.relevance_score,
+            needs_words: false,
+        }
+    }
+}
+
+impl v1::UpdateActivityRequest {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            alert: self.alert.as_ref(),
+            priority: self.priority,
+            stale_time: self.stale_time.as_ref(),
+            relevance_score: self.relevance_score,
+            needs_words: true,
+        }
+    }
+}
+
+impl v1::EndActivityRequest {
+    fn shown(&self) -> Shown<'_> {
+        Shown {
+            alert: self.alert.as_ref(),
+            priority: self.priority,
+            stale_time: None,
+            relevance_score: None,
+            needs_words: true,
+        }
+    }
+}
+
+fn presentation(shown: &Shown<'_>, violations: &mut Violations) -> Presentation {
+    let alert = shown.alert.map(|alert| read_alert("alert", alert, violations));
+    if alert.as_ref().is_some_and(|a| shown.needs_words && a.title.is_empty() && a.body.is_empty())
+    {
+        violations.add("alert", "needs a title or a body");
+    }
+    let alert_expires_at =
+        shown.alert.and_then(|alert| read_alert_expiry("alert", alert, violations));
+    let priority: Option<v1::Priority> = violations.known("priority", shown.priority);
+    if shown.relevance_score.is_some_and(|score| !score.is_finite()) {
+        violations.add("relevance_score", "must be a finite number");
+    }
+    Presentation {
+        alert,
+        alert_expires_at,
+        priority: priority.and_then(read_priority),
+        stale_at: violations.time("stale_time", shown.stale_time),
+        relevance_score: shown.relevance_score,
+    }
+}
+
+const _: () = assert!(ID_BYTES_MAX == 256, "the size that the proto files promise");
