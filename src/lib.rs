@@ -18,3 +18,4 @@ pub mod error;
 pub mod proto;
 pub mod provider;
 pub mod secrets;
+pub mod store;

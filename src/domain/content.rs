@@ -8,3 +8,13 @@ impl std::fmt::Debug for Content {
         f.write_str("Content")
     }
 }
+impl Content {
+    /// Content that was accepted before, as the store kept it.
+    pub fn from_stored(text: String) -> Content {
+        Content(text.into())
+    }
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
