@@ -15,6 +15,7 @@
 pub mod bus;
 pub mod clock;
 pub mod config;
+pub mod dispatch;
 pub mod domain;
 pub mod error;
 pub mod grpc;
@@ -22,4 +23,6 @@ pub mod http;
 pub mod proto;
 pub mod provider;
 pub mod secrets;
+pub mod service;
+pub mod store;
 pub mod telemetry;

@@ -12,7 +12,8 @@ use crate::domain::subscription::Subscription;
 use crate::domain::tenant::App;
 use crate::domain::token::Token;
 use crate::error::{Error, Result};
-use crate::store::subscriptions::Member;
+use crate::store::members::Member;
+use crate::store::revisions::AlertSpan;
 use crate::store::{self, On};
 
 /// How many alerts of a run are looked at; older ones are superseded anyway.
@@ -75,9 +76,9 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
         return Ok(Loaded::Postponed(until));
     }
     let members = if behind {
-        store::subscriptions::members(reader, shard.id, MEMBERS_MAX).await?
+        store::members::members(reader, &shard, None, MEMBERS_MAX).await?
     } else {
-        store::subscriptions::exceptions(reader, shard.id, MEMBERS_MAX).await?
+        store::members::exceptions(reader, &shard, None, MEMBERS_MAX).await?
     };
     let subscriptions: Vec<&Subscription> = members.iter().map(|m| &m.subscription).collect();
     let Some(wanted) = wanted(reader, &shard, &activity, (&subscriptions, present.now)).await? else {
@@ -115,7 +116,7 @@ pub(super) async fn wanted(
     let newest = store::revisions::newest_for_everyone(on, key, run, up_to).await?;
     let Some(newest) = newest else { return Ok(None) };
     let mut others =
-        store::revisions::with_live_alert(on, key, (run, up_to), now, ALERTS_MAX).await?;
+        store::revisions::with_live_alert(on, &AlertSpan { activity: key, run, up_to }, now, ALERTS_MAX).await?;
     let mut targeted: Vec<Number> =
         members.iter().map(|member| member.targeted).filter(|number| *number > 0).collect();
     targeted.sort_unstable();

@@ -2,6 +2,7 @@
 //! that accepting costs the same for one follower and for a million.
 
 use super::Dispatcher;
+use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::change::Change;
@@ -33,7 +34,7 @@ impl Dispatcher {
                     Box::pin(mark(tx, key, now))
                 };
                 self.shared.store.write(Lane::Settle, write).await?;
-                self.shared.bus.ring_activity(key);
+                self.shared.bus.ring(Ring::Activity(key));
             }
         }
     }
@@ -60,11 +61,11 @@ async fn mark_one(tx: &Tx, activity: &Activity, revision: &Revision, now: Time) 
     loop {
         let (key, run) = (activity.key, revision.run);
         let page =
-            store::subscriptions::matching(tx, key, run, target, after, TARGETS_AT_ONCE).await?;
-        let Some((last, _)) = page.last() else { return Ok(()) };
+            store::subscriptions::matching(tx, (key, run), target, after, TARGETS_AT_ONCE).await?;
+        let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id);
         let mut change = Change::default();
-        for (mut subscription, shard) in page {
+        for (mut subscription, shard) in store::subscriptions::with_shards(tx, page).await? {
             subscription.touch(&shard, now);
             subscription.targeted = subscription.targeted.max(revision.number);
             change.due.push((shard.id, now));

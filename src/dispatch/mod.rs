@@ -16,7 +16,7 @@ mod settle;
 mod shard_task;
 mod sweep;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, Ring};
 use crate::clock::Clock;
 use crate::domain::ids::ShardId;
 use crate::domain::plan::Present;
@@ -150,7 +150,9 @@ impl Dispatcher {
             }
             let claimed = self.claimed_shards();
             let now = self.shared.clock.now();
-            let due = store::shards::due_all_workspaces(self.reader(), now, free, &claimed).await?;
+            let limit = u64::try_from(free).unwrap_or(u64::MAX);
+            let due =
+                store::shards::due_all_workspaces(self.reader(), now, limit, &claimed).await?;
             if due.is_empty() {
                 return Ok(());
             }
@@ -193,6 +195,6 @@ impl Dispatcher {
 impl Drop for Claim {
     fn drop(&mut self) {
         self.dispatcher.lock_claimed().remove(&self.shard);
-        self.dispatcher.shared.bus.ring_work();
+        self.dispatcher.shared.bus.ring(Ring::Work);
     }
 }

@@ -6,6 +6,7 @@
 use super::claim::{self, Work};
 use super::send::Made;
 use super::{Claim, Dispatcher, UNSETTLED_MAX};
+use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::change::Change;
@@ -30,8 +31,6 @@ use std::time::Duration;
 
 /// An answer that has not come by then will not come: the provider's connect and request timeouts together.
 const IN_FLIGHT_MAX: Duration = Duration::from_secs(21);
-/// How many members of a shard may differ from it and still be read at once.
-const EXCEPTIONS_MAX: u64 = 2_000;
 
 /// A push with its outcome.
 #[derive(Debug)]
@@ -81,10 +80,10 @@ pub(super) async fn late(dispatcher: &Dispatcher, place: Place, answered: Vec<An
     }
     let slice = Arc::new(Slice { place, answered, in_flight: Vec::new() });
     match write_slice(dispatcher, slice).await {
-        Ok(_) => dispatcher.shared.bus.ring_work(),
+        Ok(_) => dispatcher.shared.bus.ring(Ring::Work),
         Err(error) => tracing::error!(%error, shard = %place.shard, "late answers were not settled"),
     }
-    dispatcher.shared.bus.ring_activity(place.place.activity);
+    dispatcher.shared.bus.ring(Ring::Activity(place.place.activity));
 }
 
 async fn write_slice(dispatcher: &Dispatcher, slice: Arc<Slice>) -> Result<Vec<Sent>> {
@@ -229,7 +228,7 @@ pub(super) async fn finish(
         Box::pin(async move { close_claim(tx, &closing, present).await })
     };
     dispatcher.shared.store.write(Lane::Settle, write).await?;
-    dispatcher.shared.bus.ring_activity(work.activity.key);
+    dispatcher.shared.bus.ring(Ring::Activity(work.activity.key));
     Ok(())
 }
 
@@ -282,7 +281,7 @@ async fn rows_to_close(
     let mut ids: Vec<SubscriptionId> = apart.map(|sent| sent.plan.subscription).collect();
     ids.extend(closing.over.iter().chain(&closing.tokenless).map(|(id, _)| *id));
     let counted: HashMap<_, _> = closing.counted.iter().map(|s| (s.plan.subscription, ())).collect();
-    let exceptions = store::subscriptions::rows_with_exception(tx, shard.id, EXCEPTIONS_MAX).await?;
+    let exceptions = store::subscriptions::rows_with_exception(tx, shard.id).await?;
     let of_claim = exceptions.into_iter().filter(|row| counted.contains_key(&row.id));
     let mut rows: HashMap<_, _> = of_claim.map(|row| (row.id, row)).collect();
     ids.retain(|id| !rows.contains_key(id));
@@ -297,7 +296,7 @@ async fn due(
     activity: &Activity,
     present: plan::Present,
 ) -> Result<Option<Time>> {
-    let rows = store::subscriptions::rows_with_exception(tx, shard.id, EXCEPTIONS_MAX).await?;
+    let rows = store::subscriptions::rows_with_exception(tx, shard.id).await?;
     let members: Vec<&Subscription> = rows.iter().collect();
     let wanted = claim::wanted(tx, shard, activity, (&members, present.now)).await?;
     Ok(wanted.and_then(|wanted| plan::due(shard, &wanted, &rows, present)))

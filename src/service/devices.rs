@@ -118,7 +118,7 @@ async fn end_for_old_contact(
     now: Time,
 ) -> Result<()> {
     let open = store::subscriptions::open_of_device(tx, before.key).await?;
-    for (mut subscription, shard) in open {
+    for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
         if subscription.contact_key == before.contact_key {
             change.events.extend(report::change_contact(&mut subscription, &shard, now));
             change.due.push((shard.id, now));
@@ -139,6 +139,7 @@ pub async fn report(
     let activity = super::activities::existing(tx, workspace, &asked.activity_id).await?;
     let all =
         store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
+    let all = store::subscriptions::with_shards(tx, all).await?;
     let id = asked.device_activity_id.as_deref();
     let (mut subscription, shard) = choose(all, asked.run, id)?;
     let run = subscription.place.run;

@@ -152,7 +152,8 @@ async fn register_push_to_start(
 }
 
 async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result<()> {
-    for (mut subscription, shard) in store::subscriptions::open_of_device(tx, token.device).await? {
+    let open = store::subscriptions::open_of_device(tx, token.device).await?;
+    for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
         let waits = match subscription.state {
             State::Unreachable => true,
             State::PendingStart => subscription.starts_begun == 0,
@@ -189,7 +190,7 @@ async fn rehouse(
     let (key, run) = (subscription.place.activity, subscription.place.run);
     let wanted = newest_marked(tx, key, run).await?;
     subscription.place.environment = environment;
-    let mut rooms = Rooms::new(store::shards::with_room(tx, key, run).await?);
+    let mut rooms = Rooms::new(store::shards::of_run_with_room(tx, key, run).await?);
     subscription.shard = rooms.take(subscription.workspace, subscription.place, wanted).id;
     change.shards.extend(rooms.into_due_shards(now));
     change.subscriptions.push(subscription);
@@ -244,8 +245,10 @@ async fn register_update(
 /// The value served another subscription or another device before: a reinstall. That one has no token now.
 async fn leave_former(tx: &Tx, known: &Token, change: &mut Change, now: Time) -> Result<()> {
     let Some(former) = known.subscription else { return Ok(()) };
+    let former_rows = store::subscriptions::by_ids(tx, &[former]).await?;
+    let former_rows = store::subscriptions::with_shards(tx, former_rows).await?;
     for (mut subscription, shard) in
-        store::subscriptions::by_ids_with_shards(tx, &[former]).await?
+        former_rows
     {
         if subscription.card.token == Some(known.id) && subscription.state == State::Active {
             subscription.touch(&shard, now);
@@ -297,10 +300,11 @@ async fn find_subscription(
     }
     let activity_type = registration.activity_type(tx, Some(&activity)).await?;
     let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
+    let all = store::subscriptions::with_shards(tx, all).await?;
     let (rows, shards): (Vec<Subscription>, Vec<Shard>) = all.into_iter().unzip();
     let expansion = store::expansions::find(tx, activity.key, activity.run).await?;
     let in_audience = match &expansion {
-        Some(expansion) => store::audience::contains(tx, expansion, device).await?,
+        Some(expansion) => store::audience::audience_contains(tx, expansion, device).await?,
         None => false,
     };
     let claim = Claim {
@@ -365,7 +369,7 @@ async fn add(
 ) -> Result<(Subscription, Shard)> {
     let Registration { device, token, now, .. } = registration;
     let wanted = newest_marked(tx, activity.key, activity.run).await?;
-    let mut rooms = Rooms::new(store::shards::with_room(tx, activity.key, activity.run).await?);
+    let mut rooms = Rooms::new(store::shards::of_run_with_room(tx, activity.key, activity.run).await?);
     let place = expand::place(activity, device, token.environment);
     let shard = rooms.take(activity.workspace, place, wanted).clone();
     let mut subscription = expand::new_subscription(activity, device, place, shard.id, *now);
@@ -423,7 +427,8 @@ pub async fn revoke(
     let token = token.filter(|token| token.device == device.key);
     let mut token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
     let mut change = Change::default();
-    for (mut subscription, shard) in store::subscriptions::open_of_device(tx, device.key).await? {
+    let open = store::subscriptions::open_of_device(tx, device.key).await?;
+    for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
         if subscription.card.token == Some(token.id) && subscription.state == State::Active {
             subscription.touch(&shard, now);
             subscription.turn(State::Invalidated, Some(Why::TokenRevoked), Cause::Device);
