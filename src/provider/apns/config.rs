@@ -25,10 +25,21 @@ pub struct Config {
     pub connect_timeout_ms: u64,
     /// The longest that a push waits for its answer.
     pub request_timeout_ms: u64,
+    /// A connection that was silent for so long is asked whether it is alive: a dead one says nothing by itself.
+    pub ping_after_ms: u64,
+    /// The longest that it may take to say so.
+    pub ping_timeout_ms: u64,
     /// The most connections per environment and key.
     pub connections_max: usize,
     /// The most pushes without an answer per environment and key.
     pub in_flight_max: usize,
+}
+
+/// When a silent connection is asked whether it is alive, and how long it may take to say so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pulse {
+    pub(super) after: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// One of Apple's hosts.
@@ -42,7 +53,7 @@ pub(super) struct Endpoint {
 }
 
 const HTTPS_PORT: u16 = 443;
-const TIMEOUT_MS_MAX: u64 = 120_000;
+const TIME_MS_MAX: u64 = 120_000;
 const CONNECTIONS_MAX: usize = 64;
 const IN_FLIGHT_MAX: usize = 100_000;
 
@@ -54,6 +65,8 @@ impl Default for Config {
             ca_file: None,
             connect_timeout_ms: 10_000,
             request_timeout_ms: 10_000,
+            ping_after_ms: 30_000,
+            ping_timeout_ms: 10_000,
             connections_max: 4,
             in_flight_max: 1_000,
         }
@@ -74,9 +87,11 @@ impl Config {
         for (key, value) in [
             ("connect_timeout_ms", self.connect_timeout_ms),
             ("request_timeout_ms", self.request_timeout_ms),
+            ("ping_after_ms", self.ping_after_ms),
+            ("ping_timeout_ms", self.ping_timeout_ms),
         ] {
-            if !(1..=TIMEOUT_MS_MAX).contains(&value) {
-                violations.push(violation(key, &format!("must be 1 to {TIMEOUT_MS_MAX}")));
+            if !(1..=TIME_MS_MAX).contains(&value) {
+                violations.push(violation(key, &format!("must be 1 to {TIME_MS_MAX}")));
             }
         }
         for (key, value, max) in [
@@ -98,6 +113,13 @@ impl Config {
     /// The longest that a push waits for its answer.
     pub fn request_timeout(&self) -> Duration {
         Duration::from_millis(self.request_timeout_ms)
+    }
+
+    pub(super) fn pulse(&self) -> Pulse {
+        Pulse {
+            after: Duration::from_millis(self.ping_after_ms),
+            timeout: Duration::from_millis(self.ping_timeout_ms),
+        }
     }
 
     pub(super) fn endpoint(&self, environment: Environment) -> Result<Endpoint, Violation> {
@@ -169,6 +191,8 @@ mod tests {
             sandbox_url: "https://user@host/path".into(),
             connect_timeout_ms: 0,
             request_timeout_ms: 999_999,
+            ping_after_ms: 0,
+            ping_timeout_ms: 0,
             connections_max: 0,
             in_flight_max: 0,
             ca_file: None,
@@ -179,6 +203,8 @@ mod tests {
             "apns.sandbox_url",
             "apns.connect_timeout_ms",
             "apns.request_timeout_ms",
+            "apns.ping_after_ms",
+            "apns.ping_timeout_ms",
             "apns.connections_max",
             "apns.in_flight_max",
         ];

@@ -4,7 +4,7 @@
 //! until Apple has accepted a provider token on it; once retired it carries no new ones, and ends with its last.
 //! <https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns>
 
-use super::config::Endpoint;
+use super::config::{Endpoint, Pulse};
 use super::reasons::{CONNECT_FAILED, CONNECTION_LOST, GOAWAY, REFUSED_STREAM, STREAM_RESET};
 use super::reasons::{TIMEOUT, TLS_FAILED};
 use super::response;
@@ -24,12 +24,6 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-
-/// A peer that was silent for so long is asked whether it is there: a dead connection says nothing by itself.
-const PING_AFTER: Duration = Duration::from_secs(30);
-
-/// The longest that it may take to say so.
-const PING_ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// A connection is replaced after so many streams that we gave up: `h2` ends it, with all that is on it, at 1,024.
 const GIVEN_UP_MAX: usize = 500;
@@ -68,6 +62,7 @@ type Driven = h2::client::Connection<TlsStream<TcpStream>, Bytes>;
 pub(super) async fn open(
     endpoint: &Endpoint,
     tls: &TlsConnector,
+    pulse: Pulse,
     changed: Arc<Notify>,
 ) -> Result<(Connection, impl Future<Output = ()> + Send + use<>), (&'static str, String)> {
     let tcp = TcpStream::connect((endpoint.host.as_str(), endpoint.port)).await;
@@ -98,7 +93,7 @@ pub(super) async fn open(
         changed,
     });
     let connection = Connection { sender, vital: vital.clone(), opened_at: Instant::now() };
-    Ok((connection, drive(driven, vital)))
+    Ok((connection, drive(driven, pulse, vital)))
 }
 
 /// Waits for the peer's first settings, and gives how many streams they allow.
@@ -115,7 +110,7 @@ async fn settled(driven: &mut Driven) -> Result<usize, String> {
 }
 
 /// Runs the connection until it ends or does not answer any more.
-async fn drive(mut driven: Driven, vital: Arc<Vital>) {
+async fn drive(mut driven: Driven, pulse: Pulse, vital: Arc<Vital>) {
     let ping_pong = driven.ping_pong();
     let run = poll_fn(|cx| {
         let end = Pin::new(&mut driven).poll(cx);
@@ -128,7 +123,7 @@ async fn drive(mut driven: Driven, vital: Arc<Vital>) {
                 tracing::debug!(%error, "A connection to Apple ended.");
             }
         }
-        () = silent(ping_pong, &vital) => {
+        () = silent(ping_pong, pulse, &vital) => {
             tracing::info!("A connection to Apple does not answer any more; it is closed.");
         }
     }
@@ -136,15 +131,15 @@ async fn drive(mut driven: Driven, vital: Arc<Vital>) {
 }
 
 /// Returns when the peer does not answer a ping in time.
-async fn silent(ping_pong: Option<PingPong>, vital: &Vital) {
+async fn silent(ping_pong: Option<PingPong>, pulse: Pulse, vital: &Vital) {
     let Some(mut ping_pong) = ping_pong else { return std::future::pending().await };
     loop {
-        let ping_at = vital.heard_at() + PING_AFTER;
+        let ping_at = vital.heard_at() + pulse.after;
         if ping_at > Instant::now() {
             sleep_until(ping_at).await;
             continue;
         }
-        match timeout(PING_ANSWER_MAX, ping_pong.ping(Ping::opaque())).await {
+        match timeout(pulse.timeout, ping_pong.ping(Ping::opaque())).await {
             Ok(Ok(_)) => vital.hear(),
             Ok(Err(_)) | Err(_) => return,
         }

@@ -156,6 +156,7 @@ impl Apns {
             endpoint: config.endpoint(world).map_err(|_| reasons::CONNECT_FAILED)?,
             tls: tls.clone(),
             connect_timeout: config.connect_timeout(),
+            pulse: config.pulse(),
             connections_max: config.connections_max,
             in_flight_max: config.in_flight_max,
             tasks: connections.clone(),

@@ -3,7 +3,7 @@
 //! May import `connection`. Connections are opened when somebody waits for one, one at a time, up to a bound: another
 //! one only when all have proven themselves and are full. What is in flight over all of them is bounded too.
 
-use super::config::Endpoint;
+use super::config::{Endpoint, Pulse};
 use super::connection::{self, Connection};
 use super::reasons::{CONNECT_TIMEOUT, NO_STREAM, SHUTTING_DOWN};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,6 +21,7 @@ pub(super) struct Setup {
     pub(super) endpoint: Endpoint,
     pub(super) tls: TlsConnector,
     pub(super) connect_timeout: Duration,
+    pub(super) pulse: Pulse,
     pub(super) connections_max: usize,
     pub(super) in_flight_max: usize,
     /// Runs the connections.
@@ -100,9 +101,8 @@ impl Pool {
         if state.in_flight >= self.setup.in_flight_max {
             return Look::Wait;
         }
-        let with_room = state.connections.iter().filter_map(|c| c.room().map(|used| (used, c)));
-        if let Some((_, connection)) = with_room.min_by_key(|(used, _)| *used) {
-            let connection = connection.clone();
+        let with_room = state.connections.iter().filter(|connection| connection.room().is_some());
+        if let Some(connection) = with_room.min_by_key(|connection| connection.room()).cloned() {
             connection.enter();
             state.in_flight += 1;
             return Look::Found(Slot { pool: self.clone(), connection });
@@ -135,8 +135,8 @@ impl Pool {
     }
 
     async fn open(&self) -> Opened<impl Future<Output = ()> + Send + use<>> {
-        let Setup { endpoint, tls, connect_timeout, .. } = &self.setup;
-        let opening = connection::open(endpoint, tls, self.changed.clone());
+        let Setup { endpoint, tls, connect_timeout, pulse, .. } = &self.setup;
+        let opening = connection::open(endpoint, tls, *pulse, self.changed.clone());
         let opened = timeout(*connect_timeout, opening).await;
         opened.unwrap_or_else(|_| Err((CONNECT_TIMEOUT, "no answer in time".into())))
     }

@@ -76,9 +76,12 @@ pub fn remedy(status: u16, reason: &str) -> &'static str {
     }
 }
 
-const RESPONSES: &str = "https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns";
-const REQUESTS: &str = "https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns";
-const TOKENS: &str = "https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns";
+const RESPONSES: &str = "https://developer.apple.com/documentation/usernotifications/\
+    handling-notification-responses-from-apns";
+const REQUESTS: &str = "https://developer.apple.com/documentation/usernotifications/\
+    sending-notification-requests-to-apns";
+const TOKENS: &str = "https://developer.apple.com/documentation/usernotifications/\
+    establishing-a-token-based-connection-to-apns";
 
 const fn row(
     status: u16,
@@ -252,7 +255,7 @@ pub static OWN_REASONS: &[OwnRow] = &[
     },
     OwnRow {
         reason: TLS_FAILED,
-        remedy: "The TLS handshake with Apple failed; check for a proxy in between, and apns.ca_file.",
+        remedy: "The TLS handshake with Apple failed; check for a proxy, and apns.ca_file.",
     },
     OwnRow {
         reason: NO_STREAM,

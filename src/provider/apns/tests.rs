@@ -1,6 +1,7 @@
 //! The transport against small servers of our own, over real sockets, TLS and HTTP/2.
 
 mod answers;
+mod breaks;
 mod connections;
 mod server;
 
@@ -51,6 +52,14 @@ fn batch(credential: &Arc<Credential>, pushes: impl IntoIterator<Item = usize>) 
     }
 }
 
+impl Batch {
+    /// The same with indexes from 0, for device tokens that do not begin there.
+    fn renumbered(mut self) -> Batch {
+        self.pushes.iter_mut().enumerate().for_each(|(index, push)| push.index = index);
+        self
+    }
+}
+
 fn config(url: &str, trust: &Trust) -> Config {
     Config {
         production_url: url.to_owned(),
@@ -64,10 +73,15 @@ fn apns(config: Config) -> Apns {
     Apns::new(config, Clock::manual(NOW)).unwrap()
 }
 
+/// Fails instead of waiting for ever.
+async fn soon<T>(what: impl Future<Output = T>) -> T {
+    timeout(Duration::from_secs(25), what).await.expect("nothing came in 25 seconds")
+}
+
 /// Every answer, in the order of the pushes. Fails where one is missing or comes twice.
 async fn outcomes(mut answers: mpsc::Receiver<Answer>, count: usize) -> Vec<Outcome> {
     let mut outcomes = vec![None; count];
-    while let Some(answer) = timeout(Duration::from_secs(25), answers.recv()).await.unwrap() {
+    while let Some(answer) = soon(answers.recv()).await {
         let before = outcomes[answer.index].replace(answer.outcome);
         assert_eq!(before, None, "push {} has two answers", answer.index);
     }

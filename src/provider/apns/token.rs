@@ -68,9 +68,9 @@ pub fn validate_key(key_p8: &str) -> Result<(), &'static str> {
 }
 
 fn read_key(key_p8: &SecretString) -> Result<EcdsaKeyPair, &'static str> {
-    let der = PrivatePkcs8KeyDer::from_pem_slice(key_p8.expose_secret().as_bytes()).map_err(|_| {
-        "is not the text of a .p8 file: it begins with -----BEGIN PRIVATE KEY----- and is not encrypted"
-    })?;
+    let der = PrivatePkcs8KeyDer::from_pem_slice(key_p8.expose_secret().as_bytes()).map_err(
+        |_| "is not the text of a .p8 file, which begins with -----BEGIN PRIVATE KEY-----",
+    )?;
     let random = SystemRandom::new();
     EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der.secret_pkcs8_der(), &random)
         .map_err(|_| "holds no P-256 key with its public part, as Apple's .p8 files do")

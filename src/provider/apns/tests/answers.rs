@@ -7,8 +7,7 @@ use super::*;
 async fn a_push_has_the_headers_that_apple_wants_and_no_others() {
     let server = Server::accepting().await;
     let apns = apns(config(&server.url, &server.trust));
-    let mut batch = batch(&credential(), [7]);
-    batch.pushes[0].index = 0;
+    let mut batch = batch(&credential(), [7]).renumbered();
     batch.pushes[0].priority = Priority::Normal;
     batch.pushes[0].expiration = NOW + Duration::from_millis(59_999);
     assert_eq!(outcomes(apns.send(batch), 1).await, [accepted()]);
@@ -67,9 +66,12 @@ async fn every_refusal_of_apples_is_read_with_its_class() {
 
 #[tokio::test]
 async fn a_reason_that_is_new_and_a_410_with_its_time_come_through() {
-    let rule = |seen: &server::Seen| match by_token(seen, 0) {
-        true => Act::Answer(400, r#"{"reason":"BrandNewReason"}"#.into()),
-        false => Act::Answer(410, r#"{"reason":"Unregistered","timestamp":1789999999123}"#.into()),
+    let rule = |seen: &server::Seen| {
+        if by_token(seen, 0) {
+            Act::Answer(400, r#"{"reason":"BrandNewReason"}"#.into())
+        } else {
+            Act::Answer(410, r#"{"reason":"Unregistered","timestamp":1789999999123}"#.into())
+        }
     };
     let server = Server::start(None, rule).await;
     let apns = apns(config(&server.url, &server.trust));
@@ -94,17 +96,19 @@ async fn a_wish_to_be_left_alone_comes_through() {
 
 #[tokio::test]
 async fn an_endless_body_is_cut_off_and_the_connection_goes_on() {
-    let rule = |seen: &server::Seen| match by_token(seen, 0) {
-        true => Act::Answer(400, "x".repeat(1 << 20)),
-        false => Act::Answer(200, String::new()),
+    let rule = |seen: &server::Seen| {
+        if by_token(seen, 0) {
+            Act::Answer(400, "x".repeat(1 << 20))
+        } else {
+            Act::Answer(200, String::new())
+        }
     };
     let server = Server::start(None, rule).await;
     let (apns, credential) = (apns(config(&server.url, &server.trust)), credential());
     let found = outcome(&apns, &credential).await;
     let Outcome::Rejected(rejection) = found else { panic!("{found:?}") };
     assert_eq!((rejection.status, rejection.reason.as_str()), (400, "NO_REASON"));
-    let mut next = batch(&credential, [1]);
-    next.pushes[0].index = 0;
+    let next = batch(&credential, [1]).renumbered();
     assert_eq!(outcomes(apns.send(next), 1).await, [accepted()]);
     assert_eq!(server.connections(), 1);
 }
