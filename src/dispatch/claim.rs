@@ -70,7 +70,9 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
         return Ok(Loaded::Gone);
     };
     let newest = newest(reader, &shard, &activity).await?;
-    let Some(newest) = newest else { return Ok(Loaded::Postponed(present.now + super::SWEEP_INTERVAL)) };
+    let Some(newest) = newest else {
+        return Ok(Loaded::Postponed(present.now + super::SWEEP_INTERVAL));
+    };
     let behind = shard.delivered < newest;
     if let Some(until) = postponed(&shard, present).filter(|_| behind) {
         return Ok(Loaded::Postponed(until));
@@ -81,7 +83,8 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
         store::members::exceptions(reader, &shard, None, MEMBERS_MAX).await?
     };
     let subscriptions: Vec<&Subscription> = members.iter().map(|m| &m.subscription).collect();
-    let Some(wanted) = wanted(reader, &shard, &activity, (&subscriptions, present.now)).await? else {
+    let Some(wanted) = wanted(reader, &shard, &activity, (&subscriptions, present.now)).await?
+    else {
         return Ok(Loaded::Gone);
     };
     let app = store::apps::find(reader, shard.workspace, shard.place.app).await?;
@@ -115,8 +118,13 @@ pub(super) async fn wanted(
     let (key, run, up_to) = (activity.key, shard.place.run, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(on, key, run, up_to).await?;
     let Some(newest) = newest else { return Ok(None) };
-    let mut others =
-        store::revisions::with_live_alert(on, &AlertSpan { activity: key, run, up_to }, now, ALERTS_MAX).await?;
+    let mut others = store::revisions::with_live_alert(
+        on,
+        &AlertSpan { activity: key, run, up_to },
+        now,
+        ALERTS_MAX,
+    )
+    .await?;
     let mut targeted: Vec<Number> =
         members.iter().map(|member| member.targeted).filter(|number| *number > 0).collect();
     targeted.sort_unstable();

@@ -4,8 +4,8 @@ use super::Dispatcher;
 use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::activity::State;
-use crate::domain::expand::{self, Marked};
 use crate::domain::change::Change;
+use crate::domain::expand::{self, Marked};
 use crate::domain::expansion::Expansion;
 use crate::domain::ids::ActivityKey;
 use crate::domain::revision::Run;
@@ -31,10 +31,12 @@ impl Dispatcher {
             }
             for expansion in pending {
                 let (activity, now) = (expansion.activity, self.shared.clock.now());
-                let write = move |tx: &Tx| -> futures::future::BoxFuture<'_, Result<()>> {
-                    Box::pin(expand_batch(tx, expansion.clone(), now))
-                };
-                self.shared.store.write(Lane::Settle, write).await?;
+                self.shared
+                    .store
+                    .write(Lane::Settle, move |tx| {
+                        Box::pin(expand_batch(tx, expansion.clone(), now))
+                    })
+                    .await?;
                 self.shared.bus.ring(Ring::Activity(activity));
             }
             // Shards that are ready do not wait for the rest of a large audience.
@@ -51,11 +53,11 @@ async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Result<()
     let Some(activity) = active else {
         expansion.done = true;
         let expansions = vec![expansion];
-        return store::apply(tx, Change { expansions, ..Change::default() })
-            .await;
+        return store::apply(tx, Change { expansions, ..Change::default() }).await;
     };
     let (candidates, cursor) =
-        store::audience::audience_page(tx, &expansion, &activity.activity_type, DEVICES_AT_ONCE).await?;
+        store::audience::audience_page(tx, &expansion, &activity.activity_type, DEVICES_AT_ONCE)
+            .await?;
     let (key, up_to) = (activity.key, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(tx, key, run, up_to).await?;
     let marked = Marked { newest: newest.map_or(0, |revision| revision.number), now };

@@ -30,10 +30,10 @@ impl Dispatcher {
             }
             for activity in behind {
                 let (key, now) = (activity.key, self.shared.clock.now());
-                let write = move |tx: &Tx| -> futures::future::BoxFuture<'_, Result<()>> {
-                    Box::pin(mark(tx, key, now))
-                };
-                self.shared.store.write(Lane::Settle, write).await?;
+                self.shared
+                    .store
+                    .write(Lane::Settle, move |tx| Box::pin(mark(tx, key, now)))
+                    .await?;
                 self.shared.bus.ring(Ring::Activity(key));
             }
         }
@@ -43,8 +43,7 @@ impl Dispatcher {
 async fn mark(tx: &Tx, key: ActivityKey, now: Time) -> Result<()> {
     let Some(mut activity) = store::activities::by_key(tx, key).await? else { return Ok(()) };
     let (after, up_to) = (activity.marked_revision, activity.revision);
-    let revisions =
-        store::revisions::between(tx, key, after, up_to, REVISIONS_AT_ONCE).await?;
+    let revisions = store::revisions::between(tx, key, after, up_to, REVISIONS_AT_ONCE).await?;
     for revision in revisions {
         activity.marked_revision = revision.number;
         mark_one(tx, &activity, &revision, now).await?;

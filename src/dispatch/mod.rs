@@ -42,12 +42,11 @@ const UNSETTLED_MAX: usize = 20_000;
 const FAULT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Sends what is due, until it is told to stop. Clones share everything.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Dispatcher {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     store: Store,
     apns: Apns,
@@ -65,7 +64,6 @@ struct Shared {
 }
 
 /// What a dispatcher works with.
-#[derive(Debug)]
 #[expect(missing_docs, reason = "each type says what it is")]
 pub struct Parts {
     pub store: Store,
@@ -76,7 +74,6 @@ pub struct Parts {
 }
 
 /// A shard that nobody else may send to while this lives.
-#[derive(Debug)]
 struct Claim {
     dispatcher: Dispatcher,
     shard: ShardId,
@@ -137,8 +134,9 @@ impl Dispatcher {
         self.expand_all().await?;
         self.claim_all().await?;
         let now = self.shared.clock.now();
-        let next = store::shards::next_due_all_workspaces(self.reader(), &self.claimed_shards());
-        let until_next = next.await?.map_or(SWEEP_INTERVAL, |due_at| due_at.since(now));
+        let claimed = self.claimed_shards();
+        let next = store::shards::next_due_all_workspaces(self.reader(), &claimed).await?;
+        let until_next = next.map_or(SWEEP_INTERVAL, |due_at| due_at.since(now));
         Ok(until_next.clamp(Duration::from_millis(1), SWEEP_INTERVAL))
     }
 

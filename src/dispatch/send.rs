@@ -14,9 +14,8 @@ use crate::domain::settle::{Sent, begin_start};
 use crate::error::Result;
 use crate::provider::{Answer, Batch, Push};
 use crate::secrets::Context;
-use crate::store::{self, Lane, Tx};
+use crate::store::{self, Lane};
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use secrecy::SecretString;
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,11 +47,7 @@ pub(super) struct UnderWay {
 
 /// Writes the starts of a slice ahead and returns what may be sent: starts whose subscription or run is no longer as
 /// it was at the claim are dropped.
-pub(super) async fn begin(
-    claim: &Claim,
-    work: &Work,
-    slice: Vec<Planned>,
-) -> Result<Vec<Planned>> {
+pub(super) async fn begin(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Result<Vec<Planned>> {
     let (starts, mut rest): (Vec<_>, Vec<_>) =
         slice.into_iter().partition(|planned| planned.plan.kind == Kind::Start);
     if starts.is_empty() {
@@ -60,25 +55,32 @@ pub(super) async fn begin(
     }
     let (key, run, shard) = (work.activity.key, work.shard.place.run, work.shard.id);
     let now = claim.dispatcher.shared.clock.now();
-    let write = move |tx: &Tx| -> BoxFuture<'_, Result<Vec<Planned>>> {
-        let mut starts = starts.clone();
-        Box::pin(async move {
-            let activity = store::activities::by_key(tx, key).await?;
-            let active = activity.is_some_and(|a| a.run == run && a.state == State::Active);
-            let shard = store::shards::find(tx, shard).await?;
-            let Some(shard) = shard.filter(|_| active) else { return Ok(Vec::new()) };
-            let ids: Vec<_> = starts.iter().map(|start| start.plan.subscription).collect();
-            let mut rows = store::subscriptions::by_ids(tx, &ids).await?;
-            rows.retain_mut(|row| {
-                let start = starts.iter_mut().find(|start| start.plan.subscription == row.id);
-                start.is_some_and(|start| begin_start(row, &shard, &mut start.plan, now))
-            });
-            starts.retain(|start| rows.iter().any(|row| row.id == start.plan.subscription));
-            let change = Change { subscriptions: rows, ..Change::default() };
-            store::apply(tx, change).await.map(|()| starts)
-        })
-    };
-    rest.extend(claim.dispatcher.shared.store.write(Lane::Settle, write).await?);
+    rest.extend(
+        claim
+            .dispatcher
+            .shared
+            .store
+            .write(Lane::Settle, move |tx| {
+                let mut starts = starts.clone();
+                Box::pin(async move {
+                    let activity = store::activities::by_key(tx, key).await?;
+                    let active = activity.is_some_and(|a| a.run == run && a.state == State::Active);
+                    let shard = store::shards::find(tx, shard).await?;
+                    let Some(shard) = shard.filter(|_| active) else { return Ok(Vec::new()) };
+                    let ids: Vec<_> = starts.iter().map(|start| start.plan.subscription).collect();
+                    let mut rows = store::subscriptions::by_ids(tx, &ids).await?;
+                    rows.retain_mut(|row| {
+                        let start =
+                            starts.iter_mut().find(|start| start.plan.subscription == row.id);
+                        start.is_some_and(|start| begin_start(row, &shard, &mut start.plan, now))
+                    });
+                    starts.retain(|start| rows.iter().any(|row| row.id == start.plan.subscription));
+                    let change = Change { subscriptions: rows, ..Change::default() };
+                    store::apply(tx, change).await.map(|()| starts)
+                })
+            })
+            .await?,
+    );
     Ok(rest)
 }
 

@@ -24,7 +24,6 @@ use crate::domain::token::Token;
 use crate::domain::{asked, close};
 use crate::error::{Error, Result};
 use crate::store::{self, Lane, Tx};
-use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,18 +80,23 @@ pub(super) async fn late(dispatcher: &Dispatcher, place: Place, answered: Vec<An
     let slice = Arc::new(Slice { place, answered, in_flight: Vec::new() });
     match write_slice(dispatcher, slice).await {
         Ok(_) => dispatcher.shared.bus.ring(Ring::Work),
-        Err(error) => tracing::error!(%error, shard = %place.shard, "late answers were not settled"),
+        Err(error) => {
+            tracing::error!(%error, shard = %place.shard, "late answers were not settled")
+        }
     }
     dispatcher.shared.bus.ring(Ring::Activity(place.place.activity));
 }
 
 async fn write_slice(dispatcher: &Dispatcher, slice: Arc<Slice>) -> Result<Vec<Sent>> {
     let now = dispatcher.shared.clock.now();
-    let write = move |tx: &Tx| -> BoxFuture<'_, Result<Vec<Sent>>> {
-        let slice = Arc::clone(&slice);
-        Box::pin(async move { settle_slice(tx, &slice, now).await })
-    };
-    dispatcher.shared.store.write(Lane::Settle, write).await
+    dispatcher
+        .shared
+        .store
+        .write(Lane::Settle, move |tx| {
+            let slice = Arc::clone(&slice);
+            Box::pin(async move { settle_slice(tx, &slice, now).await })
+        })
+        .await
 }
 
 async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>> {
@@ -108,7 +112,8 @@ async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>> {
     let mut counted = Vec::new();
     let mut changed = Vec::new();
     let answers = slice.answered.iter().map(|a| (&a.made.sent, Answer::Is(&a.outcome)));
-    let in_flight = slice.in_flight.iter().map(|s| (s, Answer::InFlight(s.sent_at + IN_FLIGHT_MAX)));
+    let in_flight =
+        slice.in_flight.iter().map(|s| (s, Answer::InFlight(s.sent_at + IN_FLIGHT_MAX)));
     for (sent, answer) in answers.chain(in_flight) {
         let Some(row) = rows.get_mut(&sent.plan.subscription) else { continue };
         let token = sent.plan.token.and_then(|id| tokens.get(&id));
@@ -132,12 +137,11 @@ async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>> {
 
 /// The tokens that an answer says something about.
 async fn rejected_tokens(tx: &Tx, slice: &Slice) -> Result<HashMap<TokenId, Token>> {
-    let about_token = |a: &&Answered| {
-        matches!(&a.outcome, Outcome::Rejected(rejection) if rejection.class == Class::Token)
-    };
+    let about_token = |a: &&Answered| matches!(&a.outcome, Outcome::Rejected(rejection) if rejection.class == Class::Token);
     let rejected = slice.answered.iter().filter(about_token);
     let ids: Vec<TokenId> = rejected.filter_map(|a| a.made.sent.plan.token).collect();
-    let tokens = if ids.is_empty() { Vec::new() } else { store::tokens::get_many(tx, &ids).await? };
+    let tokens =
+        if ids.is_empty() { Vec::new() } else { store::tokens::get_many(tx, &ids).await? };
     Ok(tokens.into_iter().map(|token| (token.id, token)).collect())
 }
 
@@ -165,9 +169,7 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
         Outcome::Accepted { unique_id } => {
             (Status::Accepted, String::new(), None, 200, unique_id.clone())
         }
-        Outcome::Rejected(r) => {
-            (Status::Failed, r.reason.clone(), Some(r.class), r.status, None)
-        }
+        Outcome::Rejected(r) => (Status::Failed, r.reason.clone(), Some(r.class), r.status, None),
         Outcome::Unknown { reason } => (Status::Unknown, (*reason).to_owned(), None, 0, None),
         Outcome::NotSent { reason } => {
             (Status::Failed, (*reason).to_owned(), Some(Class::Connection), 0, None)
@@ -223,11 +225,14 @@ pub(super) async fn finish(
         tokenless: work.tokenless.clone(),
     });
     let present = dispatcher.present();
-    let write = move |tx: &Tx| -> BoxFuture<'_, Result<()>> {
-        let closing = Arc::clone(&closing);
-        Box::pin(async move { close_claim(tx, &closing, present).await })
-    };
-    dispatcher.shared.store.write(Lane::Settle, write).await?;
+    dispatcher
+        .shared
+        .store
+        .write(Lane::Settle, move |tx| {
+            let closing = Arc::clone(&closing);
+            Box::pin(async move { close_claim(tx, &closing, present).await })
+        })
+        .await?;
     dispatcher.shared.bus.ring(Ring::Activity(work.activity.key));
     Ok(())
 }
@@ -280,7 +285,8 @@ async fn rows_to_close(
     let apart = closing.counted.iter().filter(|sent| !spoken_for(sent));
     let mut ids: Vec<SubscriptionId> = apart.map(|sent| sent.plan.subscription).collect();
     ids.extend(closing.over.iter().chain(&closing.tokenless).map(|(id, _)| *id));
-    let counted: HashMap<_, _> = closing.counted.iter().map(|s| (s.plan.subscription, ())).collect();
+    let counted: HashMap<_, _> =
+        closing.counted.iter().map(|s| (s.plan.subscription, ())).collect();
     let exceptions = store::subscriptions::rows_with_exception(tx, shard.id).await?;
     let of_claim = exceptions.into_iter().filter(|row| counted.contains_key(&row.id));
     let mut rows: HashMap<_, _> = of_claim.map(|row| (row.id, row)).collect();
@@ -305,14 +311,18 @@ async fn due(
 /// Leaves the shard until then.
 pub(super) async fn postpone(claim: &Claim, until: Time) -> Result<()> {
     let id = claim.shard;
-    let write = move |tx: &Tx| -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move {
-            let Some(mut shard) = store::shards::find(tx, id).await? else { return Ok(()) };
-            shard.due_at = Some(until);
-            store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await
+    claim
+        .dispatcher
+        .shared
+        .store
+        .write(Lane::Settle, move |tx| {
+            Box::pin(async move {
+                let Some(mut shard) = store::shards::find(tx, id).await? else { return Ok(()) };
+                shard.due_at = Some(until);
+                store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await
+            })
         })
-    };
-    claim.dispatcher.shared.store.write(Lane::Settle, write).await
+        .await
 }
 
 const _: () = assert!(UNSETTLED_MAX <= 20_000, "the bound that ARCHITECTURE.md names");

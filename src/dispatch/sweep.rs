@@ -4,7 +4,7 @@ use super::Dispatcher;
 use crate::clock::{MARK_LEAD, Time};
 use crate::domain::change::Change;
 use crate::error::Result;
-use crate::store::{self, Lane, Tx};
+use crate::store::{self, Lane};
 use std::sync::atomic::Ordering;
 
 /// How many shards one look finds.
@@ -20,10 +20,12 @@ impl Dispatcher {
             return Ok(());
         }
         let due: Vec<_> = behind.iter().map(|shard| (shard.id, now)).collect();
-        let write = move |tx: &Tx| -> futures::future::BoxFuture<'_, Result<()>> {
-            Box::pin(store::apply(tx, Change { due: due.clone(), ..Change::default() }))
-        };
-        self.shared.store.write(Lane::Settle, write).await
+        self.shared
+            .store
+            .write(Lane::Settle, move |tx| {
+                Box::pin(store::apply(tx, Change { due: due.clone(), ..Change::default() }))
+            })
+            .await
     }
 
     async fn keep_mark(&self, now: Time) -> Result<()> {
@@ -32,10 +34,10 @@ impl Dispatcher {
             return Ok(());
         }
         let mark = now + MARK_LEAD;
-        let write = move |tx: &Tx| -> futures::future::BoxFuture<'_, Result<()>> {
-            Box::pin(store::clock::save(tx, mark))
-        };
-        self.shared.store.write(Lane::Settle, write).await?;
+        self.shared
+            .store
+            .write(Lane::Settle, move |tx| Box::pin(store::clock::save(tx, mark)))
+            .await?;
         self.shared.clock_mark_ms.store(mark.0, Ordering::Relaxed);
         Ok(())
     }

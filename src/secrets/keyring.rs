@@ -42,6 +42,18 @@ pub struct Sealed {
     pub bytes: Vec<u8>,
 }
 
+impl<'a> Context<'a> {
+    /// The `.p8` key in a row of `credentials`.
+    pub fn credential(workspace: &'a str, row: &'a str) -> Self {
+        Context { table: "credentials", column: "sealed", workspace, row }
+    }
+
+    /// The value in a row of `tokens`.
+    pub fn token(workspace: &'a str, row: &'a str) -> Self {
+        Context { table: "tokens", column: "sealed", workspace, row }
+    }
+}
+
 impl Keyring {
     /// A keyring with one key.
     pub fn new(key: &MasterKey) -> Self {

@@ -129,12 +129,7 @@ pub async fn update(
 }
 
 /// Ends, within `tx`.
-pub async fn end(
-    tx: &Tx,
-    workspace: WorkspaceId,
-    asked: EndAsked,
-    now: Time,
-) -> Result<Accepted> {
+pub async fn end(tx: &Tx, workspace: WorkspaceId, asked: EndAsked, now: Time) -> Result<Accepted> {
     let activity = existing(tx, workspace, &asked.activity_id).await?;
     let activity_type = activity_type(tx, workspace, &activity.activity_type, now).await?;
     if let Some(target) = &asked.target {

@@ -137,8 +137,7 @@ pub async fn report(
 ) -> Result<Subscription> {
     let mut device = existing(tx, workspace, &asked.device_id).await?;
     let activity = super::activities::existing(tx, workspace, &asked.activity_id).await?;
-    let all =
-        store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
+    let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
     let all = store::subscriptions::with_shards(tx, all).await?;
     let id = asked.device_activity_id.as_deref();
     let (mut subscription, shard) = choose(all, asked.run, id)?;

@@ -71,7 +71,8 @@ pub async fn register(
 ) -> Result<Taken> {
     let mut device = super::devices::existing(tx, workspace, &asked.device_id).await?;
     device.last_seen_at = now;
-    let known = store::tokens::by_fingerprint(tx, workspace, device.app, &asked.fingerprint).await?;
+    let known =
+        store::tokens::by_fingerprint(tx, workspace, device.app, &asked.fingerprint).await?;
     let kept = known.clone();
     let token = Token {
         id: kept.as_ref().map_or(asked.id, |token| token.id),
@@ -109,7 +110,9 @@ async fn drop_replaced(
     change: &mut Change,
     now: Time,
 ) -> Result<()> {
-    let Some(replaces) = asked.replaces.filter(|old| *old != asked.fingerprint) else { return Ok(()) };
+    let Some(replaces) = asked.replaces.filter(|old| *old != asked.fingerprint) else {
+        return Ok(());
+    };
     let old = store::tokens::by_fingerprint(tx, device.workspace, device.app, &replaces).await?;
     if let Some(mut old) = old.filter(|old| old.device == device.key && old.is_good()) {
         old.invalid = Some((now, "REPLACED".to_owned()));
@@ -247,9 +250,7 @@ async fn leave_former(tx: &Tx, known: &Token, change: &mut Change, now: Time) ->
     let Some(former) = known.subscription else { return Ok(()) };
     let former_rows = store::subscriptions::by_ids(tx, &[former]).await?;
     let former_rows = store::subscriptions::with_shards(tx, former_rows).await?;
-    for (mut subscription, shard) in
-        former_rows
-    {
+    for (mut subscription, shard) in former_rows {
         if subscription.card.token == Some(known.id) && subscription.state == State::Active {
             subscription.touch(&shard, now);
             subscription.card.token = None;
@@ -369,7 +370,8 @@ async fn add(
 ) -> Result<(Subscription, Shard)> {
     let Registration { device, token, now, .. } = registration;
     let wanted = newest_marked(tx, activity.key, activity.run).await?;
-    let mut rooms = Rooms::new(store::shards::of_run_with_room(tx, activity.key, activity.run).await?);
+    let mut rooms =
+        Rooms::new(store::shards::of_run_with_room(tx, activity.key, activity.run).await?);
     let place = expand::place(activity, device, token.environment);
     let shard = rooms.take(activity.workspace, place, wanted).clone();
     let mut subscription = expand::new_subscription(activity, device, place, shard.id, *now);

@@ -43,11 +43,13 @@ pub async fn behind_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Shard
 }
 
 /// When the next one is due, of all tenants.
-pub async fn next_due_all_workspaces(on: &impl On) -> Result<Option<Time>> {
+pub async fn next_due_all_workspaces(on: &impl On, excluding: &[ShardId]) -> Result<Option<Time>> {
+    let excluded = excluding.iter().map(|id| id.0);
     let query = Entity::find()
         .select_only()
         .column(Column::DueAt)
         .filter(Column::DueAt.is_not_null())
+        .filter(Column::Id.is_not_in(excluded))
         .order_by_asc(Column::DueAt)
         .limit(1);
     let due_at: Option<Option<i64>> = query.into_tuple().one(&on.handle().db).await?;
@@ -135,11 +137,7 @@ fn is_later(at: Time) -> Condition {
 }
 
 /// The shards of a run that take more members.
-pub async fn of_run_with_room(
-    on: &impl On,
-    activity: ActivityKey,
-    run: Run,
-) -> Result<Vec<Shard>> {
+pub async fn of_run_with_room(on: &impl On, activity: ActivityKey, run: Run) -> Result<Vec<Shard>> {
     let query = Entity::find()
         .filter(Column::ActivityKey.eq(activity.0))
         .filter(Column::Run.eq(run))
