@@ -22,4 +22,6 @@ pub mod http;
 pub mod proto;
 pub mod provider;
 pub mod secrets;
+pub mod service;
+pub mod store;
 pub mod telemetry;
