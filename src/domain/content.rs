@@ -200,3 +200,13 @@ mod tests {
         assert_eq!(refusal.to_string(), "is 4097 bytes; at most 4096 are allowed");
     }
 }
+impl Content {
+    /// Content that was accepted before, as the store kept it.
+    pub fn from_stored(text: String) -> Content {
+        Content(text.into())
+    }
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,206 +1,137 @@
-//! The database: a stand-in with the signatures alone, until the real one is merged.
-#![expect(missing_docs, clippy::unused_async, reason = "a stand-in")]
+//! The only module that knows a database: entities, queries, `write` and `apply`. Rows go in and out as `domain`
+//! defines them; no type of `SeaORM` leaves.
+//!
+//! May import `domain` and the leaves. One file per capability, named as in the other layers. Every query for a caller
+//! takes the workspace or a key that was found with it; one that looks at all tenants says so in its name.
+//! Invariant: nothing is answered as written before its transaction is on the disk.
 
-use crate::error::{Error, Result};
+mod apply;
+mod codes;
+mod config;
+mod connection;
+#[expect(unreachable_pub, reason = "the derives of SeaORM make public items of private rows")]
+mod entity;
+mod error;
+mod lock;
+mod migrate;
+mod on;
+mod writer;
+
+pub mod activities;
+pub mod activity_types;
+pub mod api_keys;
+pub mod apps;
+pub mod audience;
+pub mod clock;
+pub mod credentials;
+pub mod deliveries;
+pub mod devices;
+pub mod events;
+pub mod expansions;
+pub mod keyring;
+pub mod members;
+pub mod progress;
+pub mod requests;
+pub mod revisions;
+pub mod shards;
+pub mod subscriptions;
+pub mod tokens;
+pub mod workspaces;
+
+pub use apply::apply;
+pub use config::Config;
+pub use on::{Handle, On, Reader, Tx};
+pub use writer::Lane;
+
+use crate::error::Result;
+use connection::Connector;
 use futures::future::BoxFuture;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use writer::{Queues, Writer};
 
-#[derive(Clone, Debug)]
-pub struct Store;
-#[derive(Debug)]
-pub struct Tx;
-#[derive(Debug)]
-pub struct Reader;
-#[derive(Clone, Copy, Debug)]
-pub enum Lane {
-    Accept,
-}
-#[derive(Clone, Copy, Debug)]
+/// A page of a list, by key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page<C> {
+    /// How many rows at most.
     pub size: u64,
+    /// The key of the last row of the page before; the first page without.
     pub after: Option<C>,
 }
-pub trait On {}
-impl On for Tx {}
-impl On for Reader {}
 
-fn missing<T>() -> Result<T> {
-    Err(Error::unavailable("There is no database yet."))
+/// The database. Clones are handles of the same one.
+#[derive(Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    connector: Connector,
+    reader: Reader,
+    queues: Queues,
+    commits: Arc<AtomicU64>,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Store {
-    pub async fn write<T, F>(&self, _lane: Lane, write: F) -> Result<T>
+    /// Opens the database, makes it if there is none, and keeps every other process out.
+    pub async fn open(config: &Config) -> Result<Self> {
+        let connector = Connector::new(config)?;
+        let lock = lock::acquire(connector.path())?;
+        let connection = connector.writer().await?;
+        let reader = Reader::new(connector.readers(config.read_connections).await?);
+        let commits = Arc::new(AtomicU64::new(0));
+        let (queues, writer) = Writer::new(config, connector.clone(), Arc::clone(&commits));
+        let task = tokio::spawn(async move {
+            writer.run(connection).await;
+            drop(lock);
+        });
+        let writer = Mutex::new(Some(task));
+        Ok(Store { shared: Arc::new(Shared { connector, reader, queues, commits, writer }) })
+    }
+
+    /// Brings the schema up to date and says which migrations it applied. Refuses a schema that is newer than this
+    /// program.
+    pub async fn migrate(&self) -> Result<Vec<String>> {
+        migrate::up(&self.shared.connector).await
+    }
+
+    /// The migrations that are still to be applied. Refuses a schema that is newer than this program.
+    pub async fn pending_migrations(&self) -> Result<Vec<String>> {
+        migrate::pending(&self.shared.reader).await
+    }
+
+    /// Reads what was committed.
+    pub fn reader(&self) -> &Reader {
+        &self.shared.reader
+    }
+
+    /// Runs the closure in a transaction and answers when that is on the disk. An error of the closure undoes all that
+    /// it did. The closure must await SQL only, must hand on every error of it, and must have no other effect: it may
+    /// run again, and what it did may be undone.
+    pub async fn write<T, F>(&self, lane: Lane, closure: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'a> Fn(&'a Tx) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
-        write(&Tx).await
+        self.shared.queues.write(lane, closure).await
     }
-    pub fn reader(&self) -> &Reader {
-        &Reader
-    }
-}
 
-pub mod requests {
-    use super::{Result, Tx, missing};
-    use crate::clock::Time;
-    use crate::domain::ids::WorkspaceId;
-    #[derive(Debug)]
-    pub enum Claimed {
-        New,
-        Replay(String),
+    /// How many transactions were committed; fewer than writes, since those share them.
+    pub fn commits(&self) -> u64 {
+        self.shared.commits.load(Ordering::Relaxed)
     }
-    pub async fn claim(
-        _tx: &Tx,
-        _workspace: WorkspaceId,
-        _method: &str,
-        _request_id: &str,
-        _digest: &[u8; 32],
-        _now: Time,
-    ) -> Result<Claimed> {
-        missing()
-    }
-    pub async fn answer(
-        _tx: &Tx,
-        _workspace: WorkspaceId,
-        _method: &str,
-        _request_id: &str,
-        _json: &str,
-    ) -> Result<()> {
-        missing()
-    }
-}
 
-pub mod workspaces {
-    use super::{On, Page, Result, Tx, missing};
-    use crate::domain::ids::WorkspaceId;
-    use crate::domain::tenant::Workspace;
-    pub async fn insert(_tx: &Tx, _row: &Workspace) -> Result<()> {
-        missing()
-    }
-    pub async fn find(_on: &impl On, _id: WorkspaceId) -> Result<Option<Workspace>> {
-        missing()
-    }
-    pub async fn by_name(_on: &impl On, _name: &str) -> Result<Option<Workspace>> {
-        missing()
-    }
-    pub async fn list(_on: &impl On, _page: Page<WorkspaceId>) -> Result<Vec<Workspace>> {
-        missing()
-    }
-    pub async fn update(_tx: &Tx, _row: &Workspace) -> Result<()> {
-        missing()
-    }
-    pub async fn delete(_tx: &Tx, _id: WorkspaceId) -> Result<bool> {
-        missing()
-    }
-    pub async fn count_apps(_on: &impl On, _id: WorkspaceId) -> Result<u64> {
-        missing()
-    }
-}
-
-pub mod apps {
-    use super::{On, Page, Result, Tx, missing};
-    use crate::domain::ids::{AppId, WorkspaceId};
-    use crate::domain::tenant::App;
-    pub async fn insert(_tx: &Tx, _row: &App) -> Result<()> {
-        missing()
-    }
-    pub async fn find(_on: &impl On, _ws: WorkspaceId, _id: AppId) -> Result<Option<App>> {
-        missing()
-    }
-    pub async fn by_bundle_id(
-        _on: &impl On,
-        _ws: WorkspaceId,
-        _bundle_id: &str,
-    ) -> Result<Option<App>> {
-        missing()
-    }
-    pub async fn list(_on: &impl On, _ws: WorkspaceId, _page: Page<AppId>) -> Result<Vec<App>> {
-        missing()
-    }
-    pub async fn update(_tx: &Tx, _row: &App) -> Result<()> {
-        missing()
-    }
-    pub async fn delete(_tx: &Tx, _ws: WorkspaceId, _id: AppId) -> Result<bool> {
-        missing()
-    }
-    pub async fn count_devices(_on: &impl On, _ws: WorkspaceId, _id: AppId) -> Result<u64> {
-        missing()
-    }
-}
-
-pub mod credentials {
-    use super::{On, Result, Tx, missing};
-    use crate::domain::ids::{AppId, CredentialId, WorkspaceId};
-    use crate::domain::tenant::SealedCredential;
-    pub async fn insert(_tx: &Tx, _row: &SealedCredential) -> Result<()> {
-        missing()
-    }
-    pub async fn find(
-        _on: &impl On,
-        _ws: WorkspaceId,
-        _id: CredentialId,
-    ) -> Result<Option<SealedCredential>> {
-        missing()
-    }
-    pub async fn list(
-        _on: &impl On,
-        _ws: WorkspaceId,
-        _app: AppId,
-    ) -> Result<Vec<SealedCredential>> {
-        missing()
-    }
-    pub async fn delete(_tx: &Tx, _ws: WorkspaceId, _id: CredentialId) -> Result<bool> {
-        missing()
-    }
-}
-
-pub mod api_keys {
-    use super::{On, Page, Result, Tx, missing};
-    use crate::domain::ids::{ApiKeyId, WorkspaceId};
-    use crate::domain::tenant::ApiKey;
-    pub async fn insert(_tx: &Tx, _row: &ApiKey) -> Result<()> {
-        missing()
-    }
-    pub async fn find_all_workspaces(_on: &impl On, _id: ApiKeyId) -> Result<Option<ApiKey>> {
-        missing()
-    }
-    pub async fn list(
-        _on: &impl On,
-        _ws: WorkspaceId,
-        _page: Page<ApiKeyId>,
-    ) -> Result<Vec<ApiKey>> {
-        missing()
-    }
-    pub async fn delete(_tx: &Tx, _ws: WorkspaceId, _id: ApiKeyId) -> Result<bool> {
-        missing()
-    }
-    pub async fn any(_on: &impl On) -> Result<bool> {
-        missing()
-    }
-}
-
-pub mod activity_types {
-    use super::{On, Page, Result, Tx, missing};
-    use crate::domain::activity_type::ActivityType;
-    use crate::domain::ids::WorkspaceId;
-    pub async fn find(
-        _on: &impl On,
-        _ws: WorkspaceId,
-        _name: &str,
-    ) -> Result<Option<ActivityType>> {
-        missing()
-    }
-    pub async fn list(
-        _on: &impl On,
-        _ws: WorkspaceId,
-        _page: Page<String>,
-    ) -> Result<Vec<ActivityType>> {
-        missing()
-    }
-    pub async fn put(_tx: &Tx, _row: &ActivityType) -> Result<()> {
-        missing()
-    }
-    pub async fn delete(_tx: &Tx, _ws: WorkspaceId, _name: &str) -> Result<bool> {
-        missing()
+    /// Takes no more writes, answers those that wait, and closes the database.
+    pub async fn close(&self) {
+        self.shared.queues.close();
+        if let Some(writer) = self.shared.writer.lock().await.take()
+            && let Err(error) = writer.await
+        {
+            tracing::error!(%error, "The writer of the database ended badly.");
+        }
+        self.shared.reader.close().await;
     }
 }

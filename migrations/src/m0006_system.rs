@@ -1,0 +1,67 @@
+//! What the server remembers for itself: request ids, the mark of its clock, the sealed fingerprint key.
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::schema::*;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        request_ids(manager).await?;
+        clock(manager).await?;
+        keyring(manager).await?;
+        Ok(())
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("keyring").to_owned()).await?;
+        manager.drop_table(Table::drop().table("clock").to_owned()).await?;
+        manager.drop_table(Table::drop().table("request_ids").to_owned()).await?;
+        Ok(())
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
+
+async fn request_ids(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table("request_ids")
+        .col(uuid("workspace_id"))
+        .col(text("method"))
+        .col(text("request_id"))
+        .col(blob("digest"))
+        .col(text_null("answer"))
+        .col(big_integer("created_at"))
+        .primary_key(Index::create().col("workspace_id").col("method").col("request_id"))
+        .to_owned();
+    manager.create_table(table).await?;
+    let index = Index::create()
+        .name("request_ids_by_age")
+        .table("request_ids")
+        .col("created_at")
+        .to_owned();
+    manager.create_index(index).await
+}
+
+async fn clock(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table("clock")
+        .col(small_integer("id").primary_key())
+        .col(big_integer("mark"))
+        .to_owned();
+    manager.create_table(table).await
+}
+
+async fn keyring(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table("keyring")
+        .col(small_integer("id").primary_key())
+        .col(text("sealed_key_id"))
+        .col(blob("sealed"))
+        .to_owned();
+    manager.create_table(table).await
+}

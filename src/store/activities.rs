@@ -1,0 +1,102 @@
+//! Activities.
+
+use super::Page;
+use super::codes::Code;
+use super::entity::activity::{Column, Entity};
+use super::entity::subscription;
+use super::on::On;
+use crate::clock::Time;
+use crate::domain::activity::{Activity, State};
+use crate::domain::ids::{ActivityKey, WorkspaceId};
+use crate::error::Result;
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+/// Which activities a list shows; an absent field shows all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ActivityFilter {
+    /// In this state.
+    pub state: Option<State>,
+    /// Of this type.
+    pub activity_type: Option<String>,
+    /// That a device of this contact is or was subscribed to.
+    pub contact_key: Option<String>,
+    /// With this external id.
+    pub external_id: Option<String>,
+    /// Created at or after.
+    pub created_after: Option<Time>,
+    /// Created before.
+    pub created_before: Option<Time>,
+}
+
+/// One by the caller's id.
+pub async fn find(
+    on: &impl On,
+    workspace: WorkspaceId,
+    activity_id: &str,
+) -> Result<Option<Activity>> {
+    let query = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::ActivityId.eq(activity_id));
+    query.one(&on.handle().db).await?.map(Activity::try_from).transpose()
+}
+
+/// One by its key.
+pub async fn by_key(on: &impl On, key: ActivityKey) -> Result<Option<Activity>> {
+    let model = Entity::find_by_id(key.0).one(&on.handle().db).await?;
+    model.map(Activity::try_from).transpose()
+}
+
+/// Several by their keys, in no order. At most a thousand at once.
+pub async fn by_keys(on: &impl On, keys: &[ActivityKey]) -> Result<Vec<Activity>> {
+    let query = Entity::find().filter(Column::Key.is_in(keys.iter().map(|key| key.0)));
+    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+/// Those of a workspace that fit, newest first.
+pub async fn list(
+    on: &impl On,
+    workspace: WorkspaceId,
+    filter: &ActivityFilter,
+    page: Page<ActivityKey>,
+) -> Result<Vec<Activity>> {
+    let mut query = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .order_by_desc(Column::Key)
+        .limit(page.size);
+    if let Some(after) = page.after {
+        query = query.filter(Column::Key.lt(after.0));
+    }
+    if let Some(state) = filter.state {
+        query = query.filter(Column::State.eq(state.code()));
+    }
+    if let Some(activity_type) = &filter.activity_type {
+        query = query.filter(Column::ActivityType.eq(activity_type));
+    }
+    if let Some(contact_key) = &filter.contact_key {
+        let subscribed = Query::select()
+            .column(subscription::Column::ActivityKey)
+            .from(subscription::Entity)
+            .and_where(subscription::Column::WorkspaceId.eq(workspace.0))
+            .and_where(subscription::Column::ContactKey.eq(contact_key))
+            .to_owned();
+        query = query.filter(Column::Key.in_subquery(subscribed));
+    }
+    if let Some(external_id) = &filter.external_id {
+        query = query.filter(Column::ExternalId.eq(external_id));
+    }
+    if let Some(at) = filter.created_after {
+        query = query.filter(Column::CreatedAt.gte(at.0));
+    }
+    if let Some(at) = filter.created_before {
+        query = query.filter(Column::CreatedAt.lt(at.0));
+    }
+    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+/// Those with revisions that are not marked yet, of all tenants.
+pub async fn unmarked_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Activity>> {
+    let is_unmarked = Expr::col(Column::MarkedRevision).lt(Expr::col(Column::Revision));
+    let query = Entity::find().filter(is_unmarked).order_by_asc(Column::Key).limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}

@@ -1,0 +1,76 @@
+//! How connections are made: one that writes, several that read.
+//!
+//! Invariant: a commit that was answered survives a loss of power (`synchronous = FULL` in WAL mode).
+
+use super::config::Config;
+use crate::error::{Error, Result};
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a connection waits for another one's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a read waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Makes connections to one database.
+#[derive(Clone, Debug)]
+pub(super) struct Connector {
+    path: PathBuf,
+}
+
+impl Connector {
+    /// For the configured database, whose directory is made if need be.
+    pub(super) fn new(config: &Config) -> Result<Self> {
+        let path = config.path().map(PathBuf::from).ok_or_else(|| {
+            Error::internal(format!("store.url names no SQLite file: {}", config.url))
+        })?;
+        if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            std::fs::create_dir_all(directory).map_err(Error::internal)?;
+        }
+        Ok(Connector { path })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A connection that writes. Only one at a time is of use.
+    pub(super) async fn writer(&self) -> Result<DatabaseConnection> {
+        self.connect(1, |options| options).await
+    }
+
+    /// Connections that only read.
+    pub(super) async fn readers(&self, connections: u32) -> Result<DatabaseConnection> {
+        self.connect(connections, |options| options.pragma("query_only", "ON")).await
+    }
+
+    async fn connect<F>(&self, connections: u32, options: F) -> Result<DatabaseConnection>
+    where
+        F: Fn(SqliteConnectOptions) -> SqliteConnectOptions + Send + Sync + 'static,
+    {
+        let path = self.path.clone();
+        let mut connect = ConnectOptions::new("sqlite:");
+        connect
+            .max_connections(connections)
+            .min_connections(1)
+            .idle_timeout(None::<Duration>)
+            .max_lifetime(None::<Duration>)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .sqlx_logging(false)
+            .map_sqlx_sqlite_opts(move |_| {
+                options(
+                    SqliteConnectOptions::new()
+                        .filename(&path)
+                        .create_if_missing(true)
+                        .journal_mode(SqliteJournalMode::Wal)
+                        .synchronous(SqliteSynchronous::Full)
+                        .busy_timeout(BUSY_TIMEOUT)
+                        .foreign_keys(true),
+                )
+            });
+        Ok(Database::connect(connect).await?)
+    }
+}

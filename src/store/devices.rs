@@ -1,0 +1,61 @@
+//! Devices.
+
+use super::Page;
+use super::entity::device::{Column, Entity};
+use super::on::On;
+use crate::domain::device::Device;
+use crate::domain::ids::{AppId, DeviceKey, WorkspaceId};
+use crate::error::Result;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+/// Which devices a list shows; an absent field shows all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFilter {
+    /// Of this contact.
+    pub contact_key: Option<String>,
+    /// With this app.
+    pub app: Option<AppId>,
+}
+
+/// One by the caller's id.
+pub async fn find(on: &impl On, workspace: WorkspaceId, device_id: &str) -> Result<Option<Device>> {
+    let query = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::DeviceId.eq(device_id));
+    query.one(&on.handle().db).await?.map(Device::try_from).transpose()
+}
+
+/// One by its key.
+pub async fn by_key(on: &impl On, key: DeviceKey) -> Result<Option<Device>> {
+    let model = Entity::find_by_id(key.0).one(&on.handle().db).await?;
+    model.map(Device::try_from).transpose()
+}
+
+/// Several by their keys, in no order. At most a thousand at once.
+pub async fn by_keys(on: &impl On, keys: &[DeviceKey]) -> Result<Vec<Device>> {
+    let query = Entity::find().filter(Column::Key.is_in(keys.iter().map(|key| key.0)));
+    query.all(&on.handle().db).await?.into_iter().map(Device::try_from).collect()
+}
+
+/// Those of a workspace that fit, oldest first.
+pub async fn list(
+    on: &impl On,
+    workspace: WorkspaceId,
+    filter: &DeviceFilter,
+    page: Page<DeviceKey>,
+) -> Result<Vec<Device>> {
+    let mut query = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .order_by_asc(Column::Key)
+        .limit(page.size);
+    if let Some(after) = page.after {
+        query = query.filter(Column::Key.gt(after.0));
+    }
+    if let Some(contact_key) = &filter.contact_key {
+        query = query.filter(Column::ContactKey.eq(contact_key));
+    }
+    if let Some(app) = filter.app {
+        query = query.filter(Column::AppId.eq(app.0));
+    }
+    query.all(&on.handle().db).await?.into_iter().map(Device::try_from).collect()
+}

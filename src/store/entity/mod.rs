@@ -1,0 +1,19 @@
+//! One entity per table, with the conversion between its rows and those of `domain`. Nothing here leaves the store.
+
+pub(super) mod activity;
+pub(super) mod activity_type;
+pub(super) mod api_key;
+pub(super) mod app;
+pub(super) mod clock;
+pub(super) mod credential;
+pub(super) mod delivery;
+pub(super) mod device;
+pub(super) mod event;
+pub(super) mod expansion;
+pub(super) mod keyring;
+pub(super) mod request_id;
+pub(super) mod revision;
+pub(super) mod shard;
+pub(super) mod subscription;
+pub(super) mod token;
+pub(super) mod workspace;

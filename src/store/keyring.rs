@@ -1,0 +1,23 @@
+//! The sealed key that tokens are fingerprinted with.
+
+use super::apply::upsert;
+use super::entity::keyring::{Entity, Model};
+use super::on::{On, Tx};
+use crate::error::Result;
+use crate::secrets::Sealed;
+use sea_orm::EntityTrait;
+
+/// The table has one row.
+const ROW: i16 = 1;
+
+/// The key, where one was ever saved.
+pub async fn load(on: &impl On) -> Result<Option<Sealed>> {
+    let model = Entity::find_by_id(ROW).one(&on.handle().db).await?;
+    Ok(model.map(|model| Sealed { key_id: model.sealed_key_id, bytes: model.sealed }))
+}
+
+/// Replaces the key.
+pub async fn save(tx: &Tx, sealed: Sealed) -> Result<()> {
+    let row = Model { id: ROW, sealed_key_id: sealed.key_id, sealed: sealed.bytes };
+    upsert::<Entity, _>(tx, vec![row]).await
+}

@@ -1,0 +1,108 @@
+//! Members of a shard: subscriptions with all that a push to them needs.
+
+use super::entity::subscription::{Column, Entity, Model};
+use super::entity::{activity, device};
+use super::on::On;
+use super::tokens;
+use crate::domain::device::Device;
+use crate::domain::ids::{DeviceKey, SubscriptionId, TokenId};
+use crate::domain::shard::Shard;
+use crate::domain::subscription::Subscription;
+use crate::domain::token::Token;
+use crate::error::Result;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::HashMap;
+
+/// A subscription with all that a push to it needs.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The row.
+    pub subscription: Subscription,
+    /// Its device.
+    pub device: Device,
+    /// The token of its card.
+    pub token: Option<Token>,
+    /// The token of its second card.
+    pub second_token: Option<Token>,
+    /// The newest good token of the device that starts activities of this type in the world of the shard.
+    pub push_to_start: Option<Token>,
+}
+
+/// Those of a shard, by key. At most a thousand at once.
+pub async fn members(
+    on: &impl On,
+    shard: &Shard,
+    after: Option<SubscriptionId>,
+    limit: u64,
+) -> Result<Vec<Member>> {
+    let mut query =
+        Entity::find().filter(Column::ShardId.eq(shard.id.0)).order_by_asc(Column::Id).limit(limit);
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after.0));
+    }
+    let rows = query.all(&on.handle().db).await?;
+    with_what_they_need(on, shard, rows).await
+}
+
+/// Those of a shard that may need something that the shard does not: with an exception or a second card, waiting for
+/// their start, or closing. By key, at most a thousand at once.
+pub async fn exceptions(
+    on: &impl On,
+    shard: &Shard,
+    after: Option<SubscriptionId>,
+    limit: u64,
+) -> Result<Vec<Member>> {
+    let mut query = Entity::find()
+        .filter(Column::ShardId.eq(shard.id.0))
+        .filter(Expr::col((Entity, Column::IsExceptional)))
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after.0));
+    }
+    let rows = query.all(&on.handle().db).await?;
+    with_what_they_need(on, shard, rows).await
+}
+
+async fn with_what_they_need(on: &impl On, shard: &Shard, rows: Vec<Model>) -> Result<Vec<Member>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows = rows.into_iter().map(Subscription::try_from).collect::<Result<Vec<_>>>()?;
+    let keys: Vec<DeviceKey> = rows.iter().map(|row| row.device).collect();
+    let devices = device::Entity::find()
+        .filter(device::Column::Key.is_in(keys.iter().map(|key| key.0)))
+        .all(&on.handle().db)
+        .await?;
+    let devices = devices
+        .into_iter()
+        .map(|row| Ok((DeviceKey(row.key), Device::try_from(row)?)))
+        .collect::<Result<HashMap<_, _>>>()?;
+    let cards = rows.iter().flat_map(|row| [Some(&row.card), row.second.as_ref()]);
+    let ids: Vec<TokenId> = cards.filter_map(|card| card?.token).collect();
+    let tokens = tokens::get_many(on, &ids).await?;
+    let tokens: HashMap<TokenId, Token> =
+        tokens.into_iter().map(|token| (token.id, token)).collect();
+    let activity_type: Option<String> = activity::Entity::find_by_id(shard.place.activity.0)
+        .select_only()
+        .column(activity::Column::ActivityType)
+        .into_tuple()
+        .one(&on.handle().db)
+        .await?;
+    let activity_type = activity_type.unwrap_or_default();
+    let environment = Some(shard.place.environment);
+    let mut starts = tokens::push_to_start_of(on, &keys, &activity_type, environment).await?;
+    let token = |id: Option<TokenId>| id.and_then(|id| tokens.get(&id).cloned());
+    // A row whose device was deleted between the queries is gone itself.
+    let members = rows.into_iter().filter_map(|subscription| {
+        Some(Member {
+            device: devices.get(&subscription.device)?.clone(),
+            token: token(subscription.card.token),
+            second_token: token(subscription.second.as_ref().and_then(|card| card.token)),
+            push_to_start: starts.remove(&subscription.device),
+            subscription,
+        })
+    });
+    Ok(members.collect())
+}

@@ -1,0 +1,135 @@
+//! Shards: what is sent to together.
+
+use super::codes::Code;
+use super::entity::shard::{Column, Entity};
+use super::on::{On, Tx};
+use crate::clock::Time;
+use crate::domain::ids::{ActivityKey, ShardId};
+use crate::domain::revision::{Number, Run};
+use crate::domain::shard::{MEMBERS_MAX, Place, Shard};
+use crate::error::Result;
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+/// How many ids a statement names at most.
+const IDS_MAX: usize = 1_000;
+
+/// Those that are due, of all tenants, longest due first, without those that are taken already.
+pub async fn due_all_workspaces(
+    on: &impl On,
+    now: Time,
+    limit: u64,
+    excluding: &[ShardId],
+) -> Result<Vec<Shard>> {
+    let mut query = Entity::find()
+        .filter(Column::DueAt.lte(now.0))
+        .order_by_asc(Column::DueAt)
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    if !excluding.is_empty() {
+        query = query.filter(Column::Id.is_not_in(excluding.iter().map(|id| id.0)));
+    }
+    query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
+}
+
+/// Those that are behind what is wanted, and that nothing wakes, of all tenants.
+pub async fn behind_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Shard>> {
+    let query = Entity::find()
+        .filter(Expr::col(Column::Delivered).lt(Expr::col(Column::Wanted)))
+        .filter(Column::DueAt.is_null())
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
+}
+
+/// When the next one is due, of all tenants.
+pub async fn next_due_all_workspaces(on: &impl On) -> Result<Option<Time>> {
+    let query = Entity::find()
+        .select_only()
+        .column(Column::DueAt)
+        .filter(Column::DueAt.is_not_null())
+        .order_by_asc(Column::DueAt)
+        .limit(1);
+    let due_at: Option<Option<i64>> = query.into_tuple().one(&on.handle().db).await?;
+    Ok(due_at.flatten().map(Time))
+}
+
+/// One by its id.
+pub async fn find(on: &impl On, id: ShardId) -> Result<Option<Shard>> {
+    let model = Entity::find_by_id(id.0).one(&on.handle().db).await?;
+    model.map(Shard::try_from).transpose()
+}
+
+/// Several by their ids, in no order. At most a thousand at once.
+pub async fn by_ids(on: &impl On, ids: &[ShardId]) -> Result<Vec<Shard>> {
+    let query = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0)));
+    query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
+}
+
+/// Those of a run, in the order of their making.
+pub async fn of_run(on: &impl On, activity: ActivityKey, run: Run) -> Result<Vec<Shard>> {
+    let query = Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
+}
+
+/// The newest one of a place that takes another member.
+pub async fn with_room(on: &impl On, place: &Place) -> Result<Option<Shard>> {
+    let query = Entity::find()
+        .filter(Column::ActivityKey.eq(place.activity.0))
+        .filter(Column::Run.eq(place.run))
+        .filter(Column::AppId.eq(place.app.0))
+        .filter(Column::Environment.eq(place.environment.code()))
+        .filter(Column::Route.eq(place.route.code()))
+        .filter(Column::Members.lt(MEMBERS_MAX))
+        .order_by_desc(Column::Id);
+    query.one(&on.handle().db).await?.map(Shard::try_from).transpose()
+}
+
+/// Marks all shards of a run: they want this revision or what they want already, whichever is newer, and are due at
+/// this time at the latest. Says how many there are.
+pub async fn mark(
+    tx: &Tx,
+    activity: ActivityKey,
+    run: Run,
+    wanted: Number,
+    due_at: Time,
+) -> Result<u64> {
+    let newer = Expr::case(Column::Wanted.lt(wanted), wanted).finally(Expr::col(Column::Wanted));
+    let done = Entity::update_many()
+        .col_expr(Column::Wanted, newer.into())
+        .col_expr(Column::DueAt, earlier(due_at))
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .exec(&tx.handle().db)
+        .await?;
+    Ok(done.rows_affected)
+}
+
+/// Each shard is due at its time at the latest.
+pub(super) async fn bring_forward(tx: &Tx, due: &[(ShardId, Time)]) -> Result<()> {
+    let mut due = due.to_vec();
+    due.sort_unstable_by_key(|(id, at)| (*at, *id));
+    for same in due.chunk_by(|one, other| one.1 == other.1) {
+        for chunk in same.chunks(IDS_MAX) {
+            let Some(&(_, at)) = chunk.first() else { continue };
+            Entity::update_many()
+                .col_expr(Column::DueAt, Expr::value(at.0))
+                .filter(Column::Id.is_in(chunk.iter().map(|(id, _)| id.0)))
+                .filter(is_later(at))
+                .exec(&tx.handle().db)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+fn earlier(at: Time) -> Expr {
+    Expr::case(is_later(at), at.0).finally(Expr::col(Column::DueAt)).into()
+}
+
+fn is_later(at: Time) -> Condition {
+    Condition::any().add(Column::DueAt.is_null()).add(Column::DueAt.gt(at.0))
+}

@@ -1,0 +1,227 @@
+//! Subscriptions: activity runs on devices.
+
+use super::Page;
+use super::codes::Code;
+use super::entity::subscription::{Column, Entity};
+use super::entity::{device, shard};
+use super::on::On;
+use crate::domain::device::FormFactor;
+use crate::domain::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, WorkspaceId};
+use crate::domain::revision::{Run, Target};
+use crate::domain::shard::Shard;
+use crate::domain::subscription::{State, Subscription};
+use crate::error::Result;
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use std::collections::HashMap;
+
+/// States in which something may still happen to a subscription of an active run.
+const OPEN: [State; 5] = [
+    State::PendingStart,
+    State::PendingToken,
+    State::Active,
+    State::Unreachable,
+    State::Invalidated,
+];
+const FORM_FACTORS: [FormFactor; 3] =
+    [FormFactor::Unspecified, FormFactor::Phone, FormFactor::Tablet];
+
+/// Which subscriptions of a run a list shows; an absent or empty field shows all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionFilter {
+    /// Of this activity.
+    pub activity: ActivityKey,
+    /// In this run.
+    pub run: Run,
+    /// In one of these states.
+    pub states: Vec<State>,
+    /// On this device, by the caller's id.
+    pub device_id: Option<String>,
+}
+
+/// A subscription as a caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The row.
+    pub subscription: Subscription,
+    /// The caller's id of its device.
+    pub device_id: String,
+    /// Its shard.
+    pub shard: Shard,
+}
+
+/// That of a device in a run.
+pub async fn find(
+    on: &impl On,
+    activity: ActivityKey,
+    run: Run,
+    device: DeviceKey,
+) -> Result<Option<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .filter(Column::DeviceKey.eq(device.0));
+    query.one(&on.handle().db).await?.map(Subscription::try_from).transpose()
+}
+
+/// Several by their ids, in order. At most a thousand at once.
+pub async fn by_ids(on: &impl On, ids: &[SubscriptionId]) -> Result<Vec<Subscription>> {
+    let query =
+        Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Those of a device to an activity, one per run, oldest first.
+pub async fn of_device_and_activity(
+    on: &impl On,
+    activity: ActivityKey,
+    device: DeviceKey,
+) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::DeviceKey.eq(device.0))
+        .filter(Column::ActivityKey.eq(activity.0))
+        .order_by_asc(Column::Run);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Those of a device that are not over, oldest first.
+pub async fn open_of_device(on: &impl On, device: DeviceKey) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::DeviceKey.eq(device.0))
+        .filter(Column::State.is_in(OPEN.map(Code::code)))
+        .order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// The newest of a device that follows this card of `ActivityKit`, as its first or its second.
+pub async fn by_card(
+    on: &impl On,
+    device: DeviceKey,
+    device_activity_id: &str,
+) -> Result<Option<Subscription>> {
+    let is_card = Condition::any()
+        .add(Column::CardId.eq(device_activity_id))
+        .add(Column::SecondCardId.eq(device_activity_id))
+        .add(Column::ClosedCardId.eq(device_activity_id));
+    let query = Entity::find()
+        .filter(Column::DeviceKey.eq(device.0))
+        .filter(is_card)
+        .order_by_desc(Column::Id);
+    query.one(&on.handle().db).await?.map(Subscription::try_from).transpose()
+}
+
+/// The members of a shard that have an exception.
+pub async fn rows_with_exception(on: &impl On, shard: ShardId) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::ShardId.eq(shard.0))
+        .filter(Expr::col((Entity, Column::IsExceptional)))
+        .filter(Column::OwnDelivered.is_not_null())
+        .order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Those of a run that fit every kind of selector given, in order.
+pub async fn matching(
+    on: &impl On,
+    (activity, run): (ActivityKey, Run),
+    target: &Target,
+    after: Option<SubscriptionId>,
+    limit: u64,
+) -> Result<Vec<Subscription>> {
+    let mut query = Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after.0));
+    }
+    if !target.app_ids.is_empty() {
+        let apps = target.app_ids.iter().filter_map(|id| id.parse::<AppId>().ok());
+        query = query.filter(Column::AppId.is_in(apps.map(|id| id.0)));
+    }
+    if !target.device_ids.is_empty() {
+        let named = device::Column::DeviceId.is_in(&target.device_ids);
+        query = query.filter(Column::DeviceKey.in_subquery(devices_where(named)));
+    }
+    if !target.contact_keys.is_empty() {
+        let by_device = device::Column::ContactKey.is_in(&target.contact_keys);
+        let named_itself = Condition::all()
+            .add(Column::ContactKey.eq(""))
+            .add(Column::DeviceKey.in_subquery(devices_where(by_device)));
+        let of_contact = Column::ContactKey.is_in(&target.contact_keys);
+        query = query.filter(Condition::any().add(of_contact).add(named_itself));
+    }
+    if !target.form_factors.is_empty() {
+        let wanted = FORM_FACTORS
+            .into_iter()
+            .filter(|kind| target.form_factors.iter().any(|word| word == kind.word()));
+        let of_kind = device::Column::FormFactor.is_in(wanted.map(Code::code));
+        query = query.filter(Column::DeviceKey.in_subquery(devices_where(of_kind)));
+    }
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Those of a run that fit, oldest first, with what a caller wants to know beside them.
+pub async fn list(
+    on: &impl On,
+    workspace: WorkspaceId,
+    filter: &SubscriptionFilter,
+    page: Page<SubscriptionId>,
+) -> Result<Vec<Listed>> {
+    let mut query = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::ActivityKey.eq(filter.activity.0))
+        .filter(Column::Run.eq(filter.run))
+        .order_by_asc(Column::Id)
+        .limit(page.size);
+    if let Some(after) = page.after {
+        query = query.filter(Column::Id.gt(after.0));
+    }
+    if !filter.states.is_empty() {
+        query = query.filter(Column::State.is_in(filter.states.iter().map(|state| state.code())));
+    }
+    if let Some(device_id) = &filter.device_id {
+        let named = device::Column::DeviceId.eq(device_id);
+        query = query.filter(Column::DeviceKey.in_subquery(devices_where(named)));
+    }
+    let models = query.all(&on.handle().db).await?;
+    let rows = models.into_iter().map(Subscription::try_from).collect::<Result<Vec<_>>>()?;
+    listed(on, rows).await
+}
+
+async fn listed(on: &impl On, rows: Vec<Subscription>) -> Result<Vec<Listed>> {
+    let devices = device::Entity::find()
+        .filter(device::Column::Key.is_in(rows.iter().map(|row| row.device.0)))
+        .all(&on.handle().db)
+        .await?;
+    let device_ids: HashMap<DeviceKey, String> =
+        devices.into_iter().map(|row| (DeviceKey(row.key), row.device_id)).collect();
+    let shards = shard::Entity::find()
+        .filter(shard::Column::Id.is_in(rows.iter().map(|row| row.shard.0)))
+        .all(&on.handle().db)
+        .await?;
+    let shards = shards
+        .into_iter()
+        .map(|row| Ok((ShardId(row.id), Shard::try_from(row)?)))
+        .collect::<Result<HashMap<_, _>>>()?;
+    // A row whose device or shard was deleted between the queries is gone itself.
+    let listed = rows.into_iter().filter_map(|subscription| {
+        let device_id = device_ids.get(&subscription.device)?.clone();
+        let shard = shards.get(&subscription.shard)?.clone();
+        Some(Listed { subscription, device_id, shard })
+    });
+    Ok(listed.collect())
+}
+
+fn devices_where(condition: Expr) -> SelectStatement {
+    Query::select()
+        .column(device::Column::Key)
+        .from(device::Entity)
+        .and_where(condition)
+        .and_where(
+            Expr::col((device::Entity, device::Column::WorkspaceId))
+                .eq(Expr::col((Entity, Column::WorkspaceId))),
+        )
+        .to_owned()
+}
