@@ -173,8 +173,9 @@ impl fmt::Display for TooLarge {
         match self.operation {
             Some(operation) => write!(
                 f,
-                "makes the {} push {total} bytes, and Apple takes {limit}: attributes {attributes}, \
-                 content_state {content_state}, alert {alert}, envelope {envelope}",
+                "makes the {} push {total} bytes, and Apple takes {limit}: \
+                 attributes {attributes}, content_state {content_state}, alert {alert}, \
+                 envelope {envelope}",
                 word(operation)
             ),
             None => write!(
