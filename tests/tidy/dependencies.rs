@@ -106,7 +106,12 @@ fn refusal(module: &str, may: &May, import: &str) -> Option<String> {
         return None;
     }
     let leaves: &[&str] = if with_leaves { &LEAVES } else { &[] };
-    Some(format!("it may import: {}", [allowed, leaves].concat().join(", ")))
+    let may = [allowed, leaves].concat();
+    Some(if may.is_empty() {
+        "it may import nothing of the crate".to_owned()
+    } else {
+        format!("it may import: {}", may.join(", "))
+    })
 }
 
 /// The modules of the crate that the code names, with where it names them.
