@@ -72,6 +72,11 @@ impl Content {
         Ok(Content { text: text.into() })
     }
 
+    /// Content that was accepted before, as the store kept it.
+    pub fn from_stored(text: String) -> Content {
+        Content { text: text.into() }
+    }
+
     /// `{}`.
     pub fn empty() -> Content {
         Content { text: "{}".into() }
@@ -198,15 +203,5 @@ mod tests {
         assert_eq!(Content::parse(&text(4096)).unwrap().len(), 4096);
         let refusal = Content::parse(&text(4097)).unwrap_err();
         assert_eq!(refusal.to_string(), "is 4097 bytes; at most 4096 are allowed");
-    }
-}
-impl Content {
-    /// Content that was accepted before, as the store kept it.
-    pub fn from_stored(text: String) -> Content {
-        Content(text.into())
-    }
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }

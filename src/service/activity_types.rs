@@ -36,7 +36,7 @@ pub async fn create(
                     return Err(Error::already_exists("activity type", name));
                 }
                 let plain = ActivityType::unregistered(workspace, &name, now);
-                activity_types::put(tx, &settings.applied_to(plain, now)?).await?;
+                activity_types::put(tx, settings.applied_to(plain, now)?).await?;
                 Ok(Subject::of(name))
             })
         })
@@ -72,7 +72,7 @@ pub async fn update(
             let (name, settings) = (name.clone(), settings.clone());
             Box::pin(async move {
                 let present = find(tx, workspace, &name).await?;
-                activity_types::put(tx, &settings.applied_to(present, now)?).await?;
+                activity_types::put(tx, settings.applied_to(present, now)?).await?;
                 Ok(Subject::of(name))
             })
         })

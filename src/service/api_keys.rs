@@ -47,7 +47,7 @@ pub async fn create(service: &Service, call: &Call, new: NewApiKey) -> Result<An
                 if !key.is_valid(now) {
                     return Err(Error::invalid_field("expire_time", "must be in the future"));
                 }
-                api_keys::insert(tx, &key).await?;
+                api_keys::insert(tx, key).await?;
                 Ok(Subject::of(id))
             })
         })
@@ -127,10 +127,10 @@ async fn is_empty(tx: &Tx) -> Result<bool> {
 async fn insert_first(tx: &Tx, id: ApiKeyId, digest: [u8; 32], now: Time) -> Result<()> {
     let (workspace, name) = (WorkspaceId::generate(), FIRST_NAME.to_owned());
     let row = Workspace { id: workspace, name: name.clone(), created_at: now, updated_at: now };
-    store::workspaces::insert(tx, &row).await?;
+    store::workspaces::insert(tx, row).await?;
     let scopes = vec![Scope::Admin];
     let key = ApiKey { id, workspace, name, scopes, digest, created_at: now, expires_at: None };
-    api_keys::insert(tx, &key).await
+    api_keys::insert(tx, key).await
 }
 
 fn generate(id: ApiKeyId) -> Result<secrets::ApiKey> {

@@ -45,7 +45,7 @@ pub async fn create(service: &Service, call: &Call, new: NewApp) -> Result<Answe
                     created_at,
                     updated_at,
                 };
-                apps::insert(tx, &app).await?;
+                apps::insert(tx, app).await?;
                 Ok(Subject::of(id))
             })
         })
@@ -87,7 +87,7 @@ pub async fn update(
                     updated_at: now,
                     ..app
                 };
-                apps::update(tx, &changed).await?;
+                apps::update(tx, changed).await?;
                 Ok(Subject::of(id))
             })
         })

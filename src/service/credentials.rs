@@ -51,7 +51,7 @@ pub async fn create(
             };
             Box::pin(async move {
                 check_room(tx, &credential).await?;
-                credentials::insert(tx, &credential).await?;
+                credentials::insert(tx, credential).await?;
                 Ok(Subject::of(id))
             })
         })
@@ -81,8 +81,8 @@ pub async fn delete(service: &Service, call: &Call, id: CredentialId) -> Result<
     service
         .mutate(call, move |tx, _| {
             Box::pin(async move {
-                find(tx, workspace, id).await?;
-                credentials::delete(tx, workspace, id).await?;
+                let app = find(tx, workspace, id).await?.app;
+                credentials::delete(tx, workspace, app, id).await?;
                 Ok(())
             })
         })

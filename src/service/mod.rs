@@ -17,7 +17,7 @@ use crate::clock::{Clock, Time};
 use crate::domain::ids::WorkspaceId;
 use crate::error::{Error, Result};
 use crate::secrets::Keyring;
-use crate::store::requests::{self, Claimed};
+use crate::store::requests::{self, Claimed, RequestKey};
 use crate::store::{self, Lane, Store, Tx};
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -123,10 +123,11 @@ where
     F: for<'a> Fn(&'a Tx, Time) -> BoxFuture<'a, Result<A>>,
 {
     let Call { workspace, method, request_id, digest } = call;
+    let key = RequestKey { workspace: *workspace, method, request_id };
     if request_id.is_empty() {
         return Ok(Answered { answer: decide(tx, now).await?, replayed: false });
     }
-    match requests::claim(tx, *workspace, method, request_id, digest, now).await? {
+    match requests::claim(tx, key, digest, now).await? {
         Claimed::Replay(json) => {
             let answer = serde_json::from_str(&json).map_err(Error::internal)?;
             Ok(Answered { answer, replayed: true })
@@ -134,7 +135,7 @@ where
         Claimed::New => {
             let answer = decide(tx, now).await?;
             let json = serde_json::to_string(&answer).map_err(Error::internal)?;
-            requests::answer(tx, *workspace, method, request_id, &json).await?;
+            requests::answer(tx, key, json).await?;
             Ok(Answered { answer, replayed: false })
         }
     }

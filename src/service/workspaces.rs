@@ -16,7 +16,7 @@ pub async fn create(service: &Service, call: &Call, name: String) -> Result<Answ
                     return Err(Error::already_exists("workspace", name));
                 }
                 let workspace = Workspace { id, name, created_at: now, updated_at: now };
-                workspaces::insert(tx, &workspace).await?;
+                workspaces::insert(tx, workspace).await?;
                 Ok(Subject::of(id))
             })
         })
@@ -54,7 +54,7 @@ pub async fn rename(
                 if taken.is_some_and(|other| other.id != id) {
                     return Err(Error::already_exists("workspace", name));
                 }
-                workspaces::update(tx, &Workspace { name, updated_at: now, ..workspace }).await?;
+                workspaces::update(tx, Workspace { name, updated_at: now, ..workspace }).await?;
                 Ok(Subject::of(id))
             })
         })
