@@ -10,6 +10,7 @@ use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Value};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
@@ -53,9 +54,9 @@ pub struct Flags {
     /// Where HTTP listens [default: 127.0.0.1:8080]
     #[arg(long, global = true, value_name = "ADDRESS")]
     pub http_listen: Option<String>,
-    /// Where the data is [default: <sqlite://tidings.db>]
+    /// Where the data is [default: the file tidings.db here, as SQLite]
     #[arg(long, global = true, value_name = "URL")]
-    pub database_url: Option<String>,
+    pub database_url: Option<SecretString>,
     /// How log lines look: human or json
     #[arg(long, global = true, value_name = "FORMAT")]
     pub log_format: Option<String>,
@@ -127,16 +128,17 @@ fn layers(
             figment = merge(figment, &name, &figment::util::nest(&path, value.into()));
         }
     }
+    let database_url = flags.database_url.as_ref().map(ExposeSecret::expose_secret);
     let overrides = [
-        ("grpc.listen", "--grpc-listen", &flags.grpc_listen),
-        ("http.listen", "--http-listen", &flags.http_listen),
-        ("database.url", "--database-url", &flags.database_url),
-        ("log.format", "--log-format", &flags.log_format),
-        ("log.filter", "--log-filter", &flags.log_filter),
+        ("grpc.listen", "--grpc-listen", flags.grpc_listen.as_deref()),
+        ("http.listen", "--http-listen", flags.http_listen.as_deref()),
+        ("database.url", "--database-url", database_url),
+        ("log.format", "--log-format", flags.log_format.as_deref()),
+        ("log.filter", "--log-filter", flags.log_filter.as_deref()),
     ];
     for (path, name, value) in overrides {
         if let Some(value) = value {
-            figment = merge(figment, name, &figment::util::nest(path, value.clone().into()));
+            figment = merge(figment, name, &figment::util::nest(path, value.into()));
         }
     }
     Ok(figment)

@@ -1,8 +1,8 @@
 //! The bell: says that something changed, never what. Whoever hears it looks into the database.
 //!
-//! May import `domain` for ids, and `error`. The invariant: a ring is never lost on a listener that was there, and costs
-//! nobody anything who is slow: rings that come while a listener is busy are one ring. The bell is disposable: whoever
-//! waits for it also looks by itself every now and then.
+//! May import `domain` for ids, and `error`. The invariant: a ring is never lost on a listener that was there, and
+//! costs nobody anything who is slow: rings that come while a listener is busy are one ring. The bell is disposable:
+//! whoever waits for it also looks by itself every now and then.
 
 use crate::domain::ids::ActivityKey;
 use crate::error::{Error, Reason, Result};

@@ -1,7 +1,6 @@
 //! Facts about configuration, with files of their own and an environment that is an argument.
 
 use super::*;
-use secrecy::ExposeSecret;
 use std::fs;
 
 struct Setup {
@@ -152,4 +151,19 @@ fn no_secret_is_printed_whether_it_is_right_or_wrong() {
     assert!(!format!("{:?}", misplaced.violations()).contains("hunter2"));
     let misplaced = Setup::new().file("[security]\nbootstrap_key = 5551234");
     assert!(!format!("{:?}", misplaced.violations()).contains("5551234"));
+}
+
+#[test]
+fn the_flags_of_the_command_line_are_those_that_it_names() {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        flags: Flags,
+    }
+    let words = ["tidings", "--grpc-listen", "127.0.0.1:3", "--database-url", "sqlite://hunter2"];
+    let flags = <Line as clap::Parser>::parse_from(words).flags;
+    assert!(!format!("{flags:?}").contains("hunter2"));
+    let config = Config::from_layers(&flags, []).expect("good");
+    assert_eq!(config.grpc.listen.port(), 3);
+    assert_eq!(config.database.url.expose_secret(), "sqlite://hunter2");
 }

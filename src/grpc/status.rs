@@ -14,7 +14,7 @@ use uuid::Uuid;
 /// The domain of every reason.
 pub const DOMAIN: &str = "tidings";
 
-/// Clients refuse headers of more than 8 KiB, and a status is sent as headers: its message twice, once within the
+/// Clients refuse headers of more than 8,192 bytes, and a status is sent as headers: its message twice, once within the
 /// details, which are a third longer as base64.
 const HEADER_BYTES_MAX: usize = 8 * 1024;
 const MESSAGE_BYTES_MAX: usize = 512;

@@ -3,11 +3,14 @@
 //! May import `service`, what `service` may import, and the leaves. No route here needs a key, so none says anything
 //! about activities, devices or configuration.
 
+mod listener;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use listener::BoundedListener;
 use serde::Deserialize;
 use serde_json::json;
 use std::io;
@@ -15,10 +18,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tower::limit::GlobalConcurrencyLimitLayer;
 
-/// Probes are short and few.
-const REQUESTS_MAX: usize = 256;
+/// Probes are short and few; each connection has one request at a time.
+const CONNECTIONS_MAX: usize = 256;
 
 /// How long open connections may finish after the shutdown began.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
@@ -44,7 +46,6 @@ pub fn router(ready: watch::Receiver<bool>) -> Router {
         .route("/readyz", get(readyz))
         .route("/version", get(version))
         .fallback(unknown_path)
-        .layer(GlobalConcurrencyLimitLayer::new(REQUESTS_MAX))
         .with_state(ready)
 }
 
@@ -59,6 +60,7 @@ pub async fn serve(
         shutdown.await;
         begun.send_replace(true);
     };
+    let listener = BoundedListener::new(listener, CONNECTIONS_MAX);
     let server = axum::serve(listener, router).with_graceful_shutdown(signal);
     tokio::select! {
         result = server => result,

@@ -16,6 +16,16 @@ pub async fn insert(tx: &Tx, row: SealedCredential) -> Result<()> {
     Ok(())
 }
 
+/// One credential of a workspace.
+pub async fn find(
+    on: &impl On,
+    workspace: WorkspaceId,
+    id: CredentialId,
+) -> Result<Option<SealedCredential>> {
+    let query = Entity::find_by_id(id.0).filter(Column::WorkspaceId.eq(workspace.0));
+    query.one(&on.handle().db).await?.map(SealedCredential::try_from).transpose()
+}
+
 /// Those of an app, oldest first.
 pub async fn list(
     on: &impl On,

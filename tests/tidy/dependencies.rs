@@ -85,9 +85,6 @@ pub(crate) fn modules(tree: &Tree) -> Vec<String> {
 /// Why a module may not import another, as what to do instead.
 fn refusal(module: &str, may: &May, import: &str) -> Option<String> {
     let known = MAP.iter().any(|(name, _)| *name == import) || import == GENERATED;
-    if import == "super::super" {
-        return Some("write the path from `crate::`".to_owned());
-    }
     // A name that is no module is an item or a macro of the crate's root.
     if !known || module == import {
         return None;
@@ -106,41 +103,46 @@ fn refusal(module: &str, may: &May, import: &str) -> Option<String> {
         return None;
     }
     let leaves: &[&str] = if with_leaves { &LEAVES } else { &[] };
-    Some(format!("it may import: {}", [allowed, leaves].concat().join(", ")))
+    let may = [allowed, leaves].concat();
+    Some(if may.is_empty() {
+        "it may import nothing of the crate".to_owned()
+    } else {
+        format!("it may import: {}", may.join(", "))
+    })
 }
 
 /// The modules of the crate that the code names, with where it names them.
 fn imports(file: &File) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    let absolute = occurrences(&file.code, "crate::").map(|offset| (offset, "crate::"));
-    let relative = occurrences(&file.code, "super::").map(|offset| (offset, "super::"));
-    // From the top file of a module, `super` is the crate's root.
-    let reaches_root = |offset: &usize| is_top_file(&file.path) && depth(&file.code, *offset) == 0;
-    let relative = relative.filter(|(offset, _)| reaches_root(offset));
-    for (offset, root) in absolute.chain(relative) {
-        let rest = file.code.get(offset + root.len()..).unwrap_or_default();
+    let absolute = occurrences(&file.code, "crate::").map(|offset| (offset, "crate::".len()));
+    for (offset, length) in absolute.chain(ways_up_to_the_root(file)) {
+        let rest = file.code.get(offset + length..).unwrap_or_default();
         if rest.starts_with('{') {
             found.extend(group(rest).into_iter().map(|name| (offset, name)));
         } else {
             found.push((offset, first_word(rest).to_owned()));
         }
     }
-    for offset in occurrences(&file.code, "super::super") {
-        found.push((offset, "super::super".to_owned()));
-    }
     found
 }
 
-/// Whether the file is a module directly below the root: `src/store.rs` or `src/store/mod.rs`.
-fn is_top_file(path: &str) -> bool {
-    let path = path.trim_start_matches("src/").trim_end_matches("/mod.rs");
-    !path.contains('/')
+/// Chains of `super::` that are long enough to leave the module: where they begin, and how long they are.
+fn ways_up_to_the_root(file: &File) -> impl Iterator<Item = (usize, usize)> {
+    const UP: &str = "super::";
+    let path = file.path.trim_start_matches("src/").trim_end_matches(".rs");
+    let levels = path.trim_end_matches("/mod").split('/').count();
+    let begins = |offset: &usize| !file.code.get(..*offset).is_some_and(|text| text.ends_with(UP));
+    occurrences(&file.code, UP).filter(begins).filter_map(move |offset| {
+        let chain = file.code.get(offset..).unwrap_or_default();
+        let length = chain.len() - chain.trim_start_matches(UP).len();
+        // Inside `mod tests {`, the first step leads to the file itself.
+        let inside = usize::from(has_inline_module(file.code.get(..offset).unwrap_or_default()));
+        (length / UP.len() >= levels + inside).then_some((offset, length))
+    })
 }
 
-/// How many braces are open at that place.
-fn depth(code: &str, offset: usize) -> usize {
-    let before = code.get(..offset).unwrap_or_default();
-    before.matches('{').count().saturating_sub(before.matches('}').count())
+fn has_inline_module(code: &str) -> bool {
+    code.lines().any(|line| line.trim_start().starts_with("mod ") && line.ends_with('{'))
 }
 
 /// The first words of a group's items: `{a, b::{c, d}}` gives a and b.
@@ -219,6 +221,7 @@ fn an_arrow_against_the_map_is_found() {
     assert_eq!(found("src/simulator/apns.rs", "use crate::error::Error;").len(), 1);
     assert_eq!(found("src/store/a/b.rs", "use super::super::super::grpc;").len(), 1);
     assert_eq!(found("src/store/mod.rs", "use super::grpc::a;").len(), 1);
+    assert_eq!(found("src/store/mod.rs", "mod a {\n use super::super::{grpc, b};").len(), 1);
     assert_eq!(found("src/plumbing.rs", "").len(), 1);
 }
 
@@ -228,7 +231,9 @@ fn an_arrow_of_the_map_passes() {
     assert_eq!(found("src/grpc/a.rs", "use crate::{domain, proto::v1, store};"), [""; 0]);
     assert_eq!(found("src/server.rs", "use crate::config::Config;"), [""; 0]);
     assert_eq!(found("src/domain/a.rs", "// use crate::store\nuse crate::clock;"), [""; 0]);
-    assert_eq!(found("src/store/a.rs", "use super::grpc;\nmod b { use super::grpc; }"), [""; 0]);
+    assert_eq!(found("src/store/a.rs", "use super::grpc;"), [""; 0]);
+    assert_eq!(found("src/store/a/b.rs", "use super::super::grpc;"), [""; 0]);
+    assert_eq!(found("src/store/mod.rs", "mod a {\n use super::grpc;"), [""; 0]);
     let binary = [("src/main.rs", "mod demo;"), ("src/demo.rs", "use tidings::server;")];
     assert_eq!(modules(&Tree::of(&binary)), [""; 0]);
 }

@@ -60,8 +60,9 @@ pub(crate) fn proto_pairs(tree: &Tree) -> Vec<String> {
     findings
 }
 
+/// The path of a file of the public API without its ending. The simulator's API has one service for all it can do.
 fn own_proto(file: &File) -> Option<&str> {
-    file.path.strip_suffix(".proto").filter(|stem| stem.starts_with("proto/"))
+    file.path.strip_suffix(".proto").filter(|stem| stem.starts_with("proto/tidings/v1/"))
 }
 
 pub(crate) fn without_introduction(tree: &Tree) -> Vec<String> {
@@ -94,14 +95,14 @@ fn a_file_that_no_mod_declares_is_found() {
 #[test]
 fn a_proto_file_without_its_pair_is_found() {
     let tree = Tree::of(&[
-        ("proto/a/app.proto", ""),
-        ("proto/a/app_service.proto", "service AppService {"),
-        ("proto/a/error_reason.proto", ""),
-        ("proto/a/device.proto", "service DeviceService {"),
+        ("proto/tidings/v1/app.proto", ""),
+        ("proto/tidings/v1/app_service.proto", "service AppService {"),
+        ("proto/tidings/v1/error_reason.proto", ""),
+        ("proto/tidings/v1/device.proto", "service DeviceService {"),
     ]);
     let findings = proto_pairs(&tree);
     assert_eq!(findings.len(), 2, "{findings:?}");
-    assert!(findings.iter().all(|finding| finding.starts_with("proto/a/device.proto")));
+    assert!(findings.iter().all(|finding| finding.starts_with("proto/tidings/v1/device.proto")));
 }
 
 #[test]

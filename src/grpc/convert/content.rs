@@ -6,6 +6,7 @@ use crate::domain::content::{Content, DEPTH_MAX, write_number};
 use crate::grpc::validate::Violations;
 use prost_types::value::Kind;
 use prost_types::{ListValue, Struct, Value};
+use std::fmt::Write as _;
 
 /// The two forms in which a request gives the same thing, and the names of their fields.
 #[derive(Debug)]
@@ -90,7 +91,8 @@ fn write_list(list: &ListValue, walk: &mut Walk<'_>, path: &mut String, depth: u
             walk.text.push(',');
         }
         let length = path.len();
-        path.push_str(&format!("[{index}]"));
+        // Writing to a string does not fail.
+        let _ = write!(path, "[{index}]");
         write_value(value, walk, path, depth);
         path.truncate(length);
     }

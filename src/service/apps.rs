@@ -1,0 +1,130 @@
+//! Apps of a workspace.
+
+use super::{Answered, Call, Page, PageRequest, Service, Subject};
+use crate::domain::ids::{AppId, WorkspaceId};
+use crate::domain::push::Environment;
+use crate::domain::tenant::App;
+use crate::error::{Error, Reason, Result};
+use crate::store::{On, apps};
+
+/// What a caller says of a new app.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the words of app.proto")]
+pub struct NewApp {
+    pub name: String,
+    pub bundle_id: String,
+    pub default_environment: Environment,
+}
+
+/// What changes of an app; absent stays.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the words of app.proto")]
+pub struct AppChange {
+    pub name: Option<String>,
+    pub default_environment: Option<Environment>,
+}
+
+/// Makes an app. A bundle id has one app in a workspace.
+pub async fn create(service: &Service, call: &Call, new: NewApp) -> Result<Answered<App>> {
+    let workspace = call.workspace;
+    let done = service
+        .mutate(call, move |tx, now| {
+            let NewApp { name, bundle_id, default_environment } = new.clone();
+            Box::pin(async move {
+                if apps::by_bundle_id(tx, workspace, &bundle_id).await?.is_some() {
+                    return Err(Error::already_exists("app", bundle_id));
+                }
+                let id = AppId::generate();
+                let (created_at, updated_at) = (now, now);
+                let app = App {
+                    id,
+                    workspace,
+                    name,
+                    bundle_id,
+                    default_environment,
+                    created_at,
+                    updated_at,
+                };
+                apps::insert(tx, app).await?;
+                Ok(Subject::of(id))
+            })
+        })
+        .await?;
+    read(service, workspace, &done).await
+}
+
+/// One app.
+pub async fn get(service: &Service, workspace: WorkspaceId, id: AppId) -> Result<App> {
+    find(service.store.reader(), workspace, id).await
+}
+
+/// The apps of a workspace, in the order in which they were made.
+pub async fn list(
+    service: &Service,
+    workspace: WorkspaceId,
+    page: &PageRequest,
+) -> Result<Page<App>> {
+    let found = apps::list(service.store.reader(), workspace, page.rows()?).await?;
+    Ok(Page::of(found, page, |app| app.id.to_string()))
+}
+
+/// Changes an app.
+pub async fn update(
+    service: &Service,
+    call: &Call,
+    id: AppId,
+    change: AppChange,
+) -> Result<Answered<App>> {
+    let workspace = call.workspace;
+    let done = service
+        .mutate(call, move |tx, now| {
+            let AppChange { name, default_environment } = change.clone();
+            Box::pin(async move {
+                let app = find(tx, workspace, id).await?;
+                let changed = App {
+                    name: name.unwrap_or_else(|| app.name.clone()),
+                    default_environment: default_environment.unwrap_or(app.default_environment),
+                    updated_at: now,
+                    ..app
+                };
+                apps::update(tx, changed).await?;
+                Ok(Subject::of(id))
+            })
+        })
+        .await?;
+    read(service, workspace, &done).await
+}
+
+/// Deletes an app that has no devices, with its credentials.
+pub async fn delete(service: &Service, call: &Call, id: AppId) -> Result<Answered<()>> {
+    let workspace = call.workspace;
+    service
+        .mutate(call, move |tx, _| {
+            Box::pin(async move {
+                find(tx, workspace, id).await?;
+                let devices = apps::count_devices(tx, workspace, id).await?;
+                if devices > 0 {
+                    let message = format!("The app has devices, {devices} of them.");
+                    return Err(Error::new(Reason::InUse, message));
+                }
+                apps::delete(tx, workspace, id).await?;
+                Ok(())
+            })
+        })
+        .await
+}
+
+/// An app of this workspace; that of another one is not found.
+pub(super) async fn find(on: &impl On, workspace: WorkspaceId, id: AppId) -> Result<App> {
+    let found = apps::find(on, workspace, id).await?;
+    found.ok_or_else(|| Error::not_found("app", id.to_string()))
+}
+
+async fn read(
+    service: &Service,
+    workspace: WorkspaceId,
+    done: &Answered<Subject>,
+) -> Result<Answered<App>> {
+    let app = get(service, workspace, done.answer.id()?).await?;
+    Ok(Answered { answer: app, replayed: done.replayed })
+}
