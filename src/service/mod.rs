@@ -3,11 +3,14 @@
 //! May import `store`, `bus`, `domain` and the leaves; never `provider`: a caller never waits for Apple. The invariant:
 //! what a call changes, and that its `request_id` was used, are one transaction; the bell rings after its commit.
 
+pub mod activities;
 pub mod activity_types;
 pub mod api_keys;
 pub mod apps;
 mod authentication;
 pub mod credentials;
+pub mod devices;
+pub mod tokens;
 pub mod workspaces;
 
 pub use authentication::{KeyCache, Principal, key_invalid};
