@@ -9,6 +9,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Payload};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::push::{Alert, Priority};
+use crate::domain::reasons::{CREDENTIAL_MISSING, TOKEN_UNREADABLE};
 use crate::domain::revision::Revision;
 use crate::domain::settle::{Sent, begin_start};
 use crate::error::Result;
@@ -105,7 +106,7 @@ pub(super) async fn send(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Res
                 expiration: expiration(work, &planned.plan, now),
                 body,
             }),
-            Ok(_) => failed.push((index, Outcome::NotSent { reason: "CREDENTIAL_MISSING" })),
+            Ok(_) => failed.push((index, Outcome::NotSent { reason: CREDENTIAL_MISSING })),
             Err(reason) => failed.push((index, Outcome::NotSent { reason })),
         }
         let sent = Sent { plan: planned.plan.clone(), stamp, sent_at: now };
@@ -142,7 +143,7 @@ impl Dispatcher {
         let opened = self.shared.keyring.open_text(&token.sealed, Context::token(&workspace, &row));
         opened.map_err(|error| {
             tracing::error!(%error, token = %token.id, "a device token could not be opened");
-            "TOKEN_UNREADABLE"
+            TOKEN_UNREADABLE
         })
     }
 }

@@ -7,6 +7,7 @@ use super::settle::{self, Answered};
 use super::{Claim, Dispatcher, FAULT_PAUSE, UNSETTLED_MAX};
 use crate::clock::Time;
 use crate::domain::outcome::Outcome;
+use crate::domain::reasons::NO_ANSWER;
 use crate::domain::settle::Sent;
 use crate::error::{Error, Result};
 use crate::provider::Answer;
@@ -121,7 +122,7 @@ async fn settle_late(
     let now = dispatcher.shared.clock.now();
     let unanswered = under_way.take_rest().into_iter().map(|made| Answered {
         made,
-        outcome: Outcome::Unknown { reason: "NO_ANSWER" },
+        outcome: Outcome::Unknown { reason: NO_ANSWER },
         answered_at: now,
     });
     settle::late(&dispatcher, place, unanswered.collect()).await;

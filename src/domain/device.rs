@@ -145,6 +145,24 @@ impl Obstacle {
             Obstacle::PushToStartTokenRejected => "PUSH_TO_START_TOKEN_REJECTED",
         }
     }
+
+    /// The obstacle in a sentence, with what to do about it.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Obstacle::OsCannotStartByPush => {
+                "Activities are started by push from iOS 17.2 on; here the app has to start it."
+            }
+            Obstacle::ActivitiesDisabled => {
+                "The person does not allow Live Activities for this app."
+            }
+            Obstacle::NoPushToStartToken => {
+                "The app has not registered a push-to-start token for this activity type."
+            }
+            Obstacle::PushToStartTokenRejected => {
+                "Apple rejected the push-to-start token; the app has to register a new one."
+            }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod payload;
 pub mod plan;
 pub mod push;
+pub mod reasons;
 pub mod register;
 pub mod report;
 pub mod retry;

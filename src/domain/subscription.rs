@@ -211,6 +211,23 @@ impl Reason {
         }
     }
 
+    /// The reason in a sentence, with what to do about it.
+    pub fn sentence(&self) -> &'static str {
+        match self {
+            Reason::Obstacle(obstacle) => obstacle.sentence(),
+            Reason::StartUnknown => {
+                "Two starts were sent and none was answered; the app tells when it next runs."
+            }
+            Reason::NotStarted => "The run ended before the activity was started here.",
+            Reason::ContactChanged => "Another person uses this device now.",
+            Reason::TokenRevoked => "The app revoked its token; it registers another one.",
+            Reason::TokenMoved => "The token was registered by another device: a new install.",
+            Reason::TokenDead(_) => {
+                "Apple rejected the token; the activity goes on when the app registers another one."
+            }
+        }
+    }
+
     /// Reads a stored word; one that is none of ours is Apple's.
     pub fn from_word(word: &str) -> Option<Self> {
         const OURS: [Reason; 9] = [

@@ -1,5 +1,7 @@
-//! Starting, changing and ending activities; each runs inside one transaction of the store.
+//! Starting, changing and ending activities, and looking at them.
 
+use super::{Answered, Call, Page, PageRequest, Service};
+use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::activity_type::ActivityType;
@@ -8,9 +10,10 @@ use crate::domain::content::Content;
 use crate::domain::expansion::Audience;
 use crate::domain::ids::{ActivityKey, AppId, WorkspaceId};
 use crate::domain::revision::{Number, Run, Target};
-use crate::domain::start::{self, Start};
-use crate::domain::update::{self, Dismissal, End, Update};
+use crate::domain::start::{self as start_rules, Start};
+use crate::domain::update::{self as update_rules, Dismissal, End, Update};
 use crate::error::{Error, Result, Violation};
+use crate::store::activities::ActivityFilter;
 use crate::store::{self, On, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -81,8 +84,76 @@ impl Accepted {
     }
 }
 
-/// Starts, within `tx`.
-pub async fn start(
+/// Starts an activity.
+pub async fn start(service: &Service, call: &Call, asked: StartAsked) -> Result<Answered<Accepted>> {
+    let workspace = call.workspace;
+    let decided = service.mutate(call, move |tx, now| {
+        let asked = asked.clone();
+        Box::pin(start_within(tx, workspace, asked, now))
+    });
+    announced(service, decided.await)
+}
+
+/// Updates an activity for everyone.
+pub async fn update(
+    service: &Service,
+    call: &Call,
+    asked: UpdateAsked,
+) -> Result<Answered<Accepted>> {
+    let workspace = call.workspace;
+    let decided = service.mutate(call, move |tx, now| {
+        let asked = asked.clone();
+        Box::pin(update_within(tx, workspace, asked, now))
+    });
+    announced(service, decided.await)
+}
+
+/// Ends an activity, for everyone or for some.
+pub async fn end(service: &Service, call: &Call, asked: EndAsked) -> Result<Answered<Accepted>> {
+    let workspace = call.workspace;
+    let decided = service.mutate(call, move |tx, now| {
+        let asked = asked.clone();
+        Box::pin(end_within(tx, workspace, asked, now))
+    });
+    announced(service, decided.await)
+}
+
+/// Rings for what was accepted.
+fn announced(
+    service: &Service,
+    decided: Result<Answered<Accepted>>,
+) -> Result<Answered<Accepted>> {
+    let answered = decided?;
+    if !answered.replayed {
+        service.bus.ring(Ring::Work);
+        service.bus.ring(Ring::Activity(answered.answer.key()));
+    }
+    Ok(answered)
+}
+
+/// The activity of that id.
+pub async fn get(service: &Service, workspace: WorkspaceId, activity_id: &str) -> Result<Activity> {
+    existing(service.store.reader(), workspace, activity_id).await
+}
+
+/// The activity as its call was answered, for a repeat as well.
+pub async fn of_answer(service: &Service, answered: &Accepted) -> Result<Activity> {
+    as_accepted(service.store.reader(), answered).await
+}
+
+/// A page of activities, the newest first.
+pub async fn list(
+    service: &Service,
+    workspace: WorkspaceId,
+    filter: &ActivityFilter,
+    page: &PageRequest,
+) -> Result<Page<Activity>> {
+    let rows =
+        store::activities::list(service.store.reader(), workspace, filter, page.rows()?).await?;
+    Ok(Page::of(rows, page, |activity| activity.key.to_string()))
+}
+
+async fn start_within(
     tx: &Tx,
     workspace: WorkspaceId,
     asked: StartAsked,
@@ -103,13 +174,12 @@ pub async fn start(
         presentation: asked.presentation,
         expected: asked.expected,
     };
-    let started = start::start(existing.as_ref(), start, now)?;
+    let started = start_rules::start(existing.as_ref(), start, now)?;
     store::apply(tx, started.change).await?;
     Ok(Accepted { adopted: started.adopted, ..Accepted::of(&started.activity) })
 }
 
-/// Updates, within `tx`.
-pub async fn update(
+async fn update_within(
     tx: &Tx,
     workspace: WorkspaceId,
     asked: UpdateAsked,
@@ -123,13 +193,12 @@ pub async fn update(
         expected: asked.expected,
         observed_at: asked.observed_at,
     };
-    let updated = update::update(&activity, update, &activity_type, now)?;
+    let updated = update_rules::update(&activity, update, &activity_type, now)?;
     store::apply(tx, updated.change).await?;
     Ok(Accepted { ignored: updated.ignored, ..Accepted::of(&updated.activity) })
 }
 
-/// Ends, within `tx`.
-pub async fn end(tx: &Tx, workspace: WorkspaceId, asked: EndAsked, now: Time) -> Result<Accepted> {
+async fn end_within(tx: &Tx, workspace: WorkspaceId, asked: EndAsked, now: Time) -> Result<Accepted> {
     let activity = existing(tx, workspace, &asked.activity_id).await?;
     let activity_type = activity_type(tx, workspace, &activity.activity_type, now).await?;
     if let Some(target) = &asked.target {
@@ -142,20 +211,20 @@ pub async fn end(tx: &Tx, workspace: WorkspaceId, asked: EndAsked, now: Time) ->
         dismissal: asked.dismissal,
         target: asked.target,
     };
-    let ended = update::end(&activity, end, &activity_type, now)?;
+    let ended = update_rules::end(&activity, end, &activity_type, now)?;
     store::apply(tx, ended.change).await?;
     let dismiss_at_ms = ended.dismiss_at.map(|time| time.0);
     Ok(Accepted { dismiss_at_ms, ..Accepted::of(&ended.activity) })
 }
 
 /// The activity of that id.
-pub async fn existing(on: &impl On, workspace: WorkspaceId, activity_id: &str) -> Result<Activity> {
+pub(super) async fn existing(on: &impl On, workspace: WorkspaceId, activity_id: &str) -> Result<Activity> {
     let found = store::activities::find(on, workspace, activity_id).await?;
     found.ok_or_else(|| Error::not_found("activity", activity_id))
 }
 
 /// The activity as it was when that revision was accepted, as far as its rows still tell.
-pub async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> {
+async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> {
     let key = accepted.key();
     let mut activity = store::activities::by_key(on, key)
         .await?
@@ -174,7 +243,7 @@ pub async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> 
 }
 
 /// The type of that name, registered or not.
-pub async fn activity_type(
+pub(super) async fn activity_type(
     on: &impl On,
     workspace: WorkspaceId,
     name: &str,

@@ -5,8 +5,8 @@
 //! <https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns>
 
 use super::config::{Endpoint, Pulse};
-use super::reasons::{CONNECT_FAILED, CONNECTION_LOST, GOAWAY, REFUSED_STREAM, STREAM_RESET};
-use super::reasons::{TIMEOUT, TLS_FAILED};
+use crate::domain::reasons::{CONNECT_FAILED, CONNECTION_LOST, GOAWAY, REFUSED_STREAM, STREAM_RESET};
+use crate::domain::reasons::{TIMEOUT, TLS_FAILED};
 use super::response;
 use crate::provider::Outcome;
 use bytes::Bytes;

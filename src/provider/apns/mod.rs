@@ -7,7 +7,6 @@
 mod config;
 mod connection;
 mod pool;
-mod reasons;
 mod request;
 mod response;
 mod sending;
@@ -15,11 +14,10 @@ mod tls;
 mod token;
 
 pub use config::Config;
-pub use reasons::{OWN_REASONS, OwnRow, REASONS, Row, class_of_status, find, remedy};
 pub use token::validate_key;
 
 use self::pool::{Pool, Setup};
-use self::reasons::{INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
+use crate::domain::reasons::{CONNECT_FAILED, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
 use self::request::Address;
 use self::sending::{Reply, Sending};
 use self::token::{SignerId, Signers};
@@ -153,7 +151,7 @@ impl Apns {
             return Ok(pool.clone());
         }
         let pool = Pool::new(Setup {
-            endpoint: config.endpoint(world).map_err(|_| reasons::CONNECT_FAILED)?,
+            endpoint: config.endpoint(world).map_err(|_| CONNECT_FAILED)?,
             tls: tls.clone(),
             connect_timeout: config.connect_timeout(),
             pulse: config.pulse(),

@@ -5,7 +5,7 @@
 
 use super::config::{Endpoint, Pulse};
 use super::connection::{self, Connection};
-use super::reasons::{CONNECT_TIMEOUT, NO_STREAM, SHUTTING_DOWN};
+use crate::domain::reasons::{CONNECT_TIMEOUT, NO_STREAM, SHUTTING_DOWN};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;

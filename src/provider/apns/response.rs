@@ -4,7 +4,7 @@
 //! May import the table of reasons. Nothing that a peer sends makes this panic or grow: bodies are cut off before they
 //! come here, words are cut off here.
 
-use super::reasons::{self, NO_REASON};
+use crate::domain::reasons::{self, NO_REASON};
 use crate::clock::Time;
 use crate::provider::{Class, Outcome, Rejection};
 use http::HeaderMap;

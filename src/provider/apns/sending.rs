@@ -5,7 +5,7 @@
 
 use super::connection::Connection;
 use super::pool::{Pool, Slot};
-use super::reasons::{CONNECTION_LOST, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
+use crate::domain::reasons::{CONNECTION_LOST, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
 use super::request::{self, Address};
 use super::token::Signer;
 use crate::clock::{Clock, Time};

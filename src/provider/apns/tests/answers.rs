@@ -1,5 +1,6 @@
 //! What goes over the wire, and what is made of what comes back.
 
+use crate::domain::reasons::{self, REASONS};
 use super::server::{Act, Server, by_token};
 use super::*;
 

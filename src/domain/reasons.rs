@@ -1,10 +1,10 @@
 //! Apple's reasons as data, and our own words for pushes that Apple did not answer.
 //!
-//! May import the provider's `Class` only. The table has every reason of Apple's page; one that is not in it is kept as
+//! The remedies reach the send log by way of it. The table has every reason of Apple's page; one that is not in it is kept as
 //! it came and classified by its status, so a new word of Apple's never breaks anything.
 //! <https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns>
 
-use crate::provider::Class;
+use super::outcome::Class;
 
 /// One reason of Apple's, what kind it is and what to do about it.
 #[derive(Clone, Copy, Debug)]
@@ -30,20 +30,39 @@ pub struct OwnRow {
     pub remedy: &'static str,
 }
 
-pub(super) const TIMEOUT: &str = "TIMEOUT";
-pub(super) const CONNECTION_LOST: &str = "CONNECTION_LOST";
-pub(super) const STREAM_RESET: &str = "STREAM_RESET";
-pub(super) const CONNECT_FAILED: &str = "CONNECT_FAILED";
-pub(super) const CONNECT_TIMEOUT: &str = "CONNECT_TIMEOUT";
-pub(super) const TLS_FAILED: &str = "TLS_FAILED";
-pub(super) const NO_STREAM: &str = "NO_STREAM";
-pub(super) const GOAWAY: &str = "GOAWAY";
-pub(super) const REFUSED_STREAM: &str = "REFUSED_STREAM";
-pub(super) const INVALID_KEY: &str = "INVALID_KEY";
-pub(super) const INVALID_TOKEN: &str = "INVALID_TOKEN";
-pub(super) const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
+/// A word of ours.
+pub const NO_ANSWER: &str = "NO_ANSWER";
+/// A word of ours.
+pub const CREDENTIAL_MISSING: &str = "CREDENTIAL_MISSING";
+/// A word of ours.
+pub const TOKEN_UNREADABLE: &str = "TOKEN_UNREADABLE";
+/// A word of ours.
+pub const TIMEOUT: &str = "TIMEOUT";
+/// A word of ours.
+pub const CONNECTION_LOST: &str = "CONNECTION_LOST";
+/// A word of ours.
+pub const STREAM_RESET: &str = "STREAM_RESET";
+/// A word of ours.
+pub const CONNECT_FAILED: &str = "CONNECT_FAILED";
+/// A word of ours.
+pub const CONNECT_TIMEOUT: &str = "CONNECT_TIMEOUT";
+/// A word of ours.
+pub const TLS_FAILED: &str = "TLS_FAILED";
+/// A word of ours.
+pub const NO_STREAM: &str = "NO_STREAM";
+/// A word of ours.
+pub const GOAWAY: &str = "GOAWAY";
+/// A word of ours.
+pub const REFUSED_STREAM: &str = "REFUSED_STREAM";
+/// A word of ours.
+pub const INVALID_KEY: &str = "INVALID_KEY";
+/// A word of ours.
+pub const INVALID_TOKEN: &str = "INVALID_TOKEN";
+/// A word of ours.
+pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
 /// Stands where Apple gave a status without a reason.
-pub(super) const NO_REASON: &str = "NO_REASON";
+/// A word of ours.
+pub const NO_REASON: &str = "NO_REASON";
 
 /// What kind of reason one is that the table does not know.
 pub fn class_of_status(status: u16) -> Class {
@@ -272,6 +291,18 @@ pub static OWN_REASONS: &[OwnRow] = &[
         remedy: "The device token cannot be written into an address; check what the app registers.",
     },
     OwnRow { reason: SHUTTING_DOWN, remedy: "The server stops; the push is made after its start." },
+    OwnRow {
+        reason: NO_ANSWER,
+        remedy: "No answer came; the device may have the push. It is tried again.",
+    },
+    OwnRow {
+        reason: CREDENTIAL_MISSING,
+        remedy: "The app has no .p8 key for this environment; add one with CreateCredential.",
+    },
+    OwnRow {
+        reason: TOKEN_UNREADABLE,
+        remedy: "The stored token cannot be opened; check that the master key is the right one.",
+    },
     OwnRow {
         reason: NO_REASON,
         remedy: "The answer had no reason of Apple's; check for a proxy in between.",

@@ -1,0 +1,152 @@
+//! Who has an activity, how far it has come, and the stream of both.
+
+use super::{Page, PageRequest, Service, activities};
+use crate::bus::ActivityListener;
+use crate::domain::activity::{Activity, State as ActivityState};
+use crate::domain::ids::{ActivityKey, WorkspaceId};
+use crate::domain::plan::Wanted;
+use crate::domain::revision::{Number, Run};
+use crate::domain::shard::Shard;
+use crate::domain::subscription::{State, Subscription};
+use crate::error::Result;
+use crate::store;
+use crate::store::progress::Progress;
+use crate::store::subscriptions::{Listed, SubscriptionFilter};
+
+/// A subscription as a caller sees it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The row.
+    pub subscription: Subscription,
+    /// The caller's id of the activity.
+    pub activity_id: String,
+    /// The caller's id of the device.
+    pub device_id: String,
+    /// What this device should show; 0 where nothing is to be shown.
+    pub wanted: Number,
+    /// What the provider accepted for it.
+    pub delivered: Number,
+}
+
+/// Which subscriptions a list shows.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the words of live_activity_service.proto")]
+pub struct Filter {
+    pub activity_id: String,
+    pub run: Option<Run>,
+    pub states: Vec<State>,
+    pub device_id: Option<String>,
+}
+
+/// How an activity stands, all told.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// The activity.
+    pub activity: Activity,
+    /// How far its newest revision has come.
+    pub progress: Progress,
+}
+
+/// A page of subscriptions, in the order in which they were made.
+pub async fn list(
+    service: &Service,
+    workspace: WorkspaceId,
+    filter: Filter,
+    page: &PageRequest,
+) -> Result<Page<Seen>> {
+    let reader = service.store.reader();
+    let activity = activities::get(service, workspace, &filter.activity_id).await?;
+    let filter = SubscriptionFilter {
+        activity: activity.key,
+        run: filter.run.unwrap_or(activity.run),
+        states: filter.states,
+        device_id: filter.device_id,
+    };
+    let rows = store::subscriptions::list(reader, workspace, &filter, page.rows()?).await?;
+    let rows = Page::of(rows, page, |row: &Listed| row.subscription.id.to_string());
+    let mut items = Vec::with_capacity(rows.items.len());
+    let members: Vec<&Subscription> = rows.items.iter().map(|row| &row.subscription).collect();
+    let wanted = wanted(service, &activity, filter.run, &members).await?;
+    for Listed { subscription, device_id, shard } in rows.items {
+        items.push(seen(&activity, wanted.as_ref(), (subscription, shard), device_id));
+    }
+    Ok(Page { items, next: rows.next })
+}
+
+/// One subscription as a caller sees it.
+pub(super) async fn look(
+    service: &Service,
+    activity: &Activity,
+    subscription: Subscription,
+    device_id: String,
+) -> Result<Seen> {
+    let reader = service.store.reader();
+    let run = subscription.place.run;
+    let wanted = wanted(service, activity, run, &[&subscription]).await?;
+    let mut rows = store::subscriptions::with_shards(reader, vec![subscription]).await?;
+    let row = rows.pop().ok_or_else(|| crate::error::Error::internal("its shard is gone"))?;
+    Ok(seen(activity, wanted.as_ref(), row, device_id))
+}
+
+async fn wanted(
+    service: &Service,
+    activity: &Activity,
+    run: Run,
+    members: &[&Subscription],
+) -> Result<Option<Wanted>> {
+    let (reader, key, up_to) = (service.store.reader(), activity.key, activity.marked_revision);
+    let newest = store::revisions::newest_for_everyone(reader, key, run, up_to).await?;
+    let Some(newest) = newest else { return Ok(None) };
+    let mut targeted: Vec<Number> = members.iter().map(|member| member.targeted).collect();
+    targeted.sort_unstable();
+    targeted.dedup();
+    let others = store::revisions::get_many(reader, key, &targeted).await?;
+    Ok(Some(Wanted { run, newest, others }))
+}
+
+fn seen(
+    activity: &Activity,
+    wanted: Option<&Wanted>,
+    (subscription, shard): (Subscription, Shard),
+    device_id: String,
+) -> Seen {
+    let shows_nothing = matches!(subscription.state, State::Dismissed | State::Unreachable);
+    let wanted = wanted.filter(|_| !shows_nothing);
+    Seen {
+        activity_id: activity.activity_id.clone(),
+        device_id,
+        wanted: wanted.map_or(0, |wanted| wanted.of(&subscription).number),
+        delivered: subscription.delivered(&shard),
+        subscription,
+    }
+}
+
+/// Listens to an activity: what changes from now on rings.
+pub fn listen(service: &Service, key: ActivityKey) -> Result<ActivityListener> {
+    service.bus.subscribe_activity(key)
+}
+
+/// How the activity stands now.
+pub async fn standing(
+    service: &Service,
+    workspace: WorkspaceId,
+    activity_id: &str,
+) -> Result<Standing> {
+    let activity = activities::get(service, workspace, activity_id).await?;
+    let (key, run) = (activity.key, activity.run);
+    let reader = service.store.reader();
+    let newest = store::revisions::newest_for_everyone(reader, key, run, activity.revision).await?;
+    let wanted = newest.map_or(activity.revision, |revision| revision.number);
+    let progress = store::progress::progress(reader, key, run, wanted).await?;
+    Ok(Standing { activity, progress })
+}
+
+impl Standing {
+    /// The run has ended and its ends have settled: nothing more will happen but what late devices bring.
+    pub fn is_over(&self) -> bool {
+        self.activity.state == ActivityState::Ended
+            && self.activity.marked_revision == self.activity.revision
+            && !self.progress.expanding
+            && self.progress.routes.iter().all(|route| route.pending == 0)
+    }
+}
