@@ -148,3 +148,13 @@ async fn what_cannot_be_sent_is_answered_without_a_connection() {
     assert_eq!(outcomes(apns.send(batch(&credential(), [])), 0).await, []);
     assert_eq!(server.seen().len(), 0);
 }
+
+#[test]
+fn a_batch_prints_neither_token_nor_content_nor_key() {
+    let batch = batch(&credential(), [1]);
+    let printed = format!("{batch:?}");
+    assert!(printed.contains("body_bytes: 10"), "{printed}");
+    for secret in [device_token(1), "aps".to_owned(), "BEGIN PRIVATE KEY".to_owned()] {
+        assert!(!printed.contains(&secret), "{printed}");
+    }
+}
