@@ -7,7 +7,7 @@
 mod config;
 mod connection;
 mod pool;
-mod reasons;
+pub mod reasons;
 mod request;
 mod response;
 mod sending;
@@ -15,7 +15,6 @@ mod tls;
 mod token;
 
 pub use config::Config;
-pub use reasons::{OWN_REASONS, OwnRow, REASONS, Row, class_of_status, find, remedy};
 pub use token::validate_key;
 
 use self::pool::{Pool, Setup};

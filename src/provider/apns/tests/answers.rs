@@ -46,13 +46,18 @@ async fn the_sandbox_gives_the_id_of_its_delivery_log() {
 #[tokio::test]
 async fn every_refusal_of_apples_is_read_with_its_class() {
     let rule = |seen: &server::Seen| {
-        let row = (0..REASONS.len()).find(|number| by_token(seen, *number)).unwrap();
-        Act::Answer(REASONS[row].status, format!("{{\"reason\":\"{}\"}}", REASONS[row].reason))
+        let row = (0..reasons::REASONS.len()).find(|number| by_token(seen, *number)).unwrap();
+        Act::Answer(
+            reasons::REASONS[row].status,
+            format!("{{\"reason\":\"{}\"}}", reasons::REASONS[row].reason),
+        )
     };
     let server = Server::start(None, rule).await;
     let (apns, credential) = (apns(config(&server.url, &server.trust)), credential());
-    let answers = apns.send(batch(&credential, 0..REASONS.len()));
-    for (row, outcome) in REASONS.iter().zip(outcomes(answers, REASONS.len()).await) {
+    let answers = apns.send(batch(&credential, 0..reasons::REASONS.len()));
+    for (row, outcome) in
+        reasons::REASONS.iter().zip(outcomes(answers, reasons::REASONS.len()).await)
+    {
         let wanted = Rejection {
             status: row.status,
             reason: row.reason.to_owned(),
