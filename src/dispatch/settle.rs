@@ -137,7 +137,7 @@ async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>> {
 
 /// The tokens that an answer says something about.
 async fn rejected_tokens(tx: &Tx, slice: &Slice) -> Result<HashMap<TokenId, Token>> {
-    let about_token = |a: &&Answered| matches!(&a.outcome, Outcome::Rejected(rejection) if rejection.class == Class::Token);
+    let about_token = |a: &&Answered| matches!(&a.outcome, Outcome::Rejected(rejection) if rejection.status == 410);
     let rejected = slice.answered.iter().filter(about_token);
     let ids: Vec<TokenId> = rejected.filter_map(|a| a.made.sent.plan.token).collect();
     let tokens =

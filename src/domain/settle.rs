@@ -218,8 +218,8 @@ fn weigh<'a>(
     now: Time,
 ) -> Option<(Verdict, &'a Rejection)> {
     let Answer::Is(Outcome::Rejected(rejection)) = answer else { return None };
-    let is_about_token = rejection.class == Class::Token;
-    let token = token.filter(|token| is_about_token && token.is_good())?;
+    // A 400 about a token means as often as not that token, world and app do not fit together: it kills nothing.
+    let token = token.filter(|token| rejection.status == 410 && token.is_good())?;
     Some((token.weigh(rejection.dead_since, sent.sent_at, now), rejection))
 }
 

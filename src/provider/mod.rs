@@ -8,6 +8,7 @@ use crate::domain::ids::CredentialId;
 use crate::domain::push::{Environment, Priority};
 use bytes::Bytes;
 use secrecy::SecretString;
+use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -41,8 +42,7 @@ pub struct Credential {
     pub key_p8: SecretString,
 }
 
-/// One push to one device.
-#[derive(Debug)]
+/// One push to one device. `Debug` prints neither its token nor its content.
 pub struct Push {
     /// The sender's number of this push in its batch; the answer carries it.
     pub index: usize,
@@ -56,6 +56,18 @@ pub struct Push {
     pub expiration: Time,
     /// The payload.
     pub body: Bytes,
+}
+
+impl fmt::Debug for Push {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Push")
+            .field("index", &self.index)
+            .field("apns_id", &self.apns_id)
+            .field("priority", &self.priority)
+            .field("expiration", &self.expiration)
+            .field("body_bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// What became of one push.

@@ -47,13 +47,18 @@ async fn the_sandbox_gives_the_id_of_its_delivery_log() {
 #[tokio::test]
 async fn every_refusal_of_apples_is_read_with_its_class() {
     let rule = |seen: &server::Seen| {
-        let row = (0..REASONS.len()).find(|number| by_token(seen, *number)).unwrap();
-        Act::Answer(REASONS[row].status, format!("{{\"reason\":\"{}\"}}", REASONS[row].reason))
+        let row = (0..reasons::REASONS.len()).find(|number| by_token(seen, *number)).unwrap();
+        Act::Answer(
+            reasons::REASONS[row].status,
+            format!("{{\"reason\":\"{}\"}}", reasons::REASONS[row].reason),
+        )
     };
     let server = Server::start(None, rule).await;
     let (apns, credential) = (apns(config(&server.url, &server.trust)), credential());
-    let answers = apns.send(batch(&credential, 0..REASONS.len()));
-    for (row, outcome) in REASONS.iter().zip(outcomes(answers, REASONS.len()).await) {
+    let answers = apns.send(batch(&credential, 0..reasons::REASONS.len()));
+    for (row, outcome) in
+        reasons::REASONS.iter().zip(outcomes(answers, reasons::REASONS.len()).await)
+    {
         let wanted = Rejection {
             status: row.status,
             reason: row.reason.to_owned(),
@@ -148,4 +153,14 @@ async fn what_cannot_be_sent_is_answered_without_a_connection() {
     assert_eq!(outcomes(apns.send(odd), 1).await, [Outcome::NotSent { reason }]);
     assert_eq!(outcomes(apns.send(batch(&credential(), [])), 0).await, []);
     assert_eq!(server.seen().len(), 0);
+}
+
+#[test]
+fn a_batch_prints_neither_token_nor_content_nor_key() {
+    let batch = batch(&credential(), [1]);
+    let printed = format!("{batch:?}");
+    assert!(printed.contains("body_bytes: 10"), "{printed}");
+    for secret in [device_token(1), "aps".to_owned(), "BEGIN PRIVATE KEY".to_owned()] {
+        assert!(!printed.contains(&secret), "{printed}");
+    }
 }
