@@ -9,6 +9,7 @@ use super::shard::Shard;
 use super::subscription::{Card, Cause, State, Subscription};
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A push this much older than the new token cannot have been swallowed by the rotation.
@@ -39,7 +40,7 @@ pub enum Belongs {
 }
 
 /// What became of a registration.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the words of device_service.proto")]
 pub enum TokenResult {
     Registered,

@@ -3,12 +3,15 @@
 //! May import `service`, `proto` and whatever is further right. The invariant: nothing is decided here that is not
 //! about the form of a request, and every refusal leaves through [`status`].
 
+mod activities;
 mod activity_types;
 mod api_keys;
 mod apps;
 pub mod auth;
 pub mod convert;
 mod credentials;
+mod deliveries;
+mod devices;
 pub mod digest;
 pub mod page;
 pub mod status;

@@ -13,7 +13,7 @@ use crate::domain::revision::{Number, Run, Target};
 use crate::domain::start::{self as start_rules, Start};
 use crate::domain::update::{self as update_rules, Dismissal, End, Update};
 use crate::error::{Error, Result, Violation};
-use crate::store::activities::ActivityFilter;
+pub use crate::store::activities::ActivityFilter;
 use crate::store::{self, On, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -85,7 +85,11 @@ impl Accepted {
 }
 
 /// Starts an activity.
-pub async fn start(service: &Service, call: &Call, asked: StartAsked) -> Result<Answered<Accepted>> {
+pub async fn start(
+    service: &Service,
+    call: &Call,
+    asked: StartAsked,
+) -> Result<Answered<Accepted>> {
     let workspace = call.workspace;
     let decided = service.mutate(call, move |tx, now| {
         let asked = asked.clone();
@@ -119,10 +123,7 @@ pub async fn end(service: &Service, call: &Call, asked: EndAsked) -> Result<Answ
 }
 
 /// Rings for what was accepted.
-fn announced(
-    service: &Service,
-    decided: Result<Answered<Accepted>>,
-) -> Result<Answered<Accepted>> {
+fn announced(service: &Service, decided: Result<Answered<Accepted>>) -> Result<Answered<Accepted>> {
     let answered = decided?;
     if !answered.replayed {
         service.bus.ring(Ring::Work);
@@ -198,7 +199,12 @@ async fn update_within(
     Ok(Accepted { ignored: updated.ignored, ..Accepted::of(&updated.activity) })
 }
 
-async fn end_within(tx: &Tx, workspace: WorkspaceId, asked: EndAsked, now: Time) -> Result<Accepted> {
+async fn end_within(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    asked: EndAsked,
+    now: Time,
+) -> Result<Accepted> {
     let activity = existing(tx, workspace, &asked.activity_id).await?;
     let activity_type = activity_type(tx, workspace, &activity.activity_type, now).await?;
     if let Some(target) = &asked.target {
@@ -218,7 +224,11 @@ async fn end_within(tx: &Tx, workspace: WorkspaceId, asked: EndAsked, now: Time)
 }
 
 /// The activity of that id.
-pub(super) async fn existing(on: &impl On, workspace: WorkspaceId, activity_id: &str) -> Result<Activity> {
+pub(super) async fn existing(
+    on: &impl On,
+    workspace: WorkspaceId,
+    activity_id: &str,
+) -> Result<Activity> {
     let found = store::activities::find(on, workspace, activity_id).await?;
     found.ok_or_else(|| Error::not_found("activity", activity_id))
 }

@@ -4,7 +4,7 @@ use super::{Page, PageRequest, Service};
 use crate::domain::ids::WorkspaceId;
 use crate::error::Result;
 use crate::store;
-use crate::store::deliveries::{DeliveryFilter, LoggedDelivery};
+pub use crate::store::deliveries::{DeliveryFilter, LoggedDelivery};
 
 /// A page of the send log, the newest first.
 pub async fn list(

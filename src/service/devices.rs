@@ -1,15 +1,20 @@
 //! What a device says about itself: that it exists, who holds it, and what is on its screen. Its tokens are in `tokens`.
 
+use super::{Answered, Call, Page, PageRequest, Service, subscriptions};
+use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::change::Change;
 use crate::domain::device::{Description, Device, FormFactor, OsVersion};
-use crate::domain::ids::{AppId, DeviceKey, WorkspaceId};
+use crate::domain::ids::{AppId, DeviceKey, SubscriptionId, WorkspaceId};
 use crate::domain::push::Environment;
 use crate::domain::report;
 use crate::domain::revision::Run;
 use crate::domain::subscription::{ReportedState, Subscription};
+use crate::domain::token::Token;
 use crate::error::{Error, Reason, Result};
+pub use crate::store::devices::DeviceFilter;
 use crate::store::{self, On, Tx};
+use serde::{Deserialize, Serialize};
 
 /// A registration, checked for form. Absent values keep what is known.
 #[derive(Clone, Debug)]
@@ -42,13 +47,102 @@ pub struct ReportAsked {
     pub state: ReportedState,
 }
 
-/// Registers a device, within `tx`; says whether it is new.
+/// What is kept of an answer for a repeat of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Kept {
+    created: bool,
+}
+
+/// Registers a device; says whether it is new.
 pub async fn register(
+    service: &Service,
+    call: &Call,
+    asked: DeviceAsked,
+) -> Result<Answered<(Device, bool)>> {
+    let (workspace, device_id) = (call.workspace, asked.device_id.clone());
+    let decided = service.mutate(call, move |tx, now| {
+        let asked = asked.clone();
+        Box::pin(async move {
+            let created = register_within(tx, workspace, asked, now).await?;
+            Ok(Kept { created })
+        })
+    });
+    let Answered { answer, replayed } = decided.await?;
+    service.bus.ring(Ring::Work);
+    let device = existing(service.store.reader(), workspace, &device_id).await?;
+    Ok(Answered { answer: (device, answer.created), replayed })
+}
+
+/// Takes a report.
+pub async fn report(
+    service: &Service,
+    call: &Call,
+    asked: ReportAsked,
+) -> Result<Answered<subscriptions::Seen>> {
+    let (workspace, device_id) = (call.workspace, asked.device_id.clone());
+    let decided = service.mutate(call, move |tx, now| {
+        let asked = asked.clone();
+        Box::pin(async move {
+            let subscription = report_within(tx, workspace, asked, now).await?;
+            Ok(subscription.id.0)
+        })
+    });
+    let Answered { answer, replayed } = decided.await?;
+    let seen = subscriptions::look(service, SubscriptionId(answer), device_id).await?;
+    service.bus.ring(Ring::Work);
+    service.bus.ring(Ring::Activity(seen.subscription.place.activity));
+    Ok(Answered { answer: seen, replayed })
+}
+
+/// A device with its tokens, and for each the activity and run that it updates.
+#[derive(Clone, Debug)]
+pub struct DeviceSeen {
+    /// The device.
+    pub device: Device,
+    /// Its tokens.
+    pub tokens: Vec<(Token, Option<(String, Run)>)>,
+}
+
+/// The device of that id, with its tokens.
+pub async fn get(service: &Service, workspace: WorkspaceId, device_id: &str) -> Result<DeviceSeen> {
+    let reader = service.store.reader();
+    let device = existing(reader, workspace, device_id).await?;
+    let mut tokens = Vec::new();
+    for token in store::tokens::of_device(reader, device.key).await? {
+        let updates = match token.subscription {
+            Some(id) => updates(reader, id).await?,
+            None => None,
+        };
+        tokens.push((token, updates));
+    }
+    Ok(DeviceSeen { device, tokens })
+}
+
+async fn updates(on: &impl On, id: SubscriptionId) -> Result<Option<(String, Run)>> {
+    let rows = store::subscriptions::by_ids(on, &[id]).await?;
+    let Some(place) = rows.first().map(|row| row.place) else { return Ok(None) };
+    let activity = store::activities::by_key(on, place.activity).await?;
+    Ok(activity.map(|activity| (activity.activity_id, place.run)))
+}
+
+/// A page of devices, in the order in which they were registered first.
+pub async fn list(
+    service: &Service,
+    workspace: WorkspaceId,
+    filter: &DeviceFilter,
+    page: &PageRequest,
+) -> Result<Page<Device>> {
+    let rows =
+        store::devices::list(service.store.reader(), workspace, filter, page.rows()?).await?;
+    Ok(Page::of(rows, page, |device| device.key.to_string()))
+}
+
+async fn register_within(
     tx: &Tx,
     workspace: WorkspaceId,
     asked: DeviceAsked,
     now: Time,
-) -> Result<(Device, bool)> {
+) -> Result<bool> {
     let app = store::apps::find(tx, workspace, asked.app).await?;
     let app = app.ok_or_else(|| Error::not_found("app", asked.app.to_string()))?;
     let known = store::devices::find(tx, workspace, &asked.device_id).await?;
@@ -79,9 +173,9 @@ pub async fn register(
     if device.contact_key != before.contact_key && !before.contact_key.is_empty() {
         end_for_old_contact(tx, &before, &mut change, now).await?;
     }
-    change.devices.push(device.clone());
+    change.devices.push(device);
     store::apply(tx, change).await?;
-    Ok((device, created))
+    Ok(created)
 }
 
 fn merge(before: &Device, asked: DeviceAsked, now: Time) -> Device {
@@ -128,8 +222,7 @@ async fn end_for_old_contact(
     Ok(())
 }
 
-/// Takes a report, within `tx`.
-pub async fn report(
+async fn report_within(
     tx: &Tx,
     workspace: WorkspaceId,
     asked: ReportAsked,
@@ -187,7 +280,11 @@ fn choose(mut all: Vec<Row>, run: Option<Run>, card: Option<&str>) -> Result<Row
 }
 
 /// The device of that id.
-pub async fn existing(on: &impl On, workspace: WorkspaceId, device_id: &str) -> Result<Device> {
+pub(super) async fn existing(
+    on: &impl On,
+    workspace: WorkspaceId,
+    device_id: &str,
+) -> Result<Device> {
     let found = store::devices::find(on, workspace, device_id).await?;
     found.ok_or_else(|| Error::not_found("device", device_id))
 }

@@ -9,7 +9,9 @@ pub mod api_keys;
 pub mod apps;
 mod authentication;
 pub mod credentials;
+pub mod deliveries;
 pub mod devices;
+pub mod subscriptions;
 pub mod tokens;
 pub mod workspaces;
 
@@ -19,7 +21,7 @@ use crate::bus::Bus;
 use crate::clock::{Clock, Time};
 use crate::domain::ids::WorkspaceId;
 use crate::error::{Error, Result};
-use crate::secrets::Keyring;
+use crate::secrets::{Fingerprints, Keyring};
 use crate::store::requests::{self, Claimed, RequestKey};
 use crate::store::{self, Lane, Store, Tx};
 use futures::future::BoxFuture;
@@ -37,10 +39,22 @@ pub type CheckApnsKey = fn(&str) -> std::result::Result<(), &'static str>;
 pub struct Service {
     pub(crate) store: Store,
     pub(crate) keyring: Arc<Keyring>,
+    pub(crate) fingerprints: Arc<Fingerprints>,
     pub(crate) clock: Clock,
     pub(crate) bus: Bus,
     pub(crate) check_apns_key: CheckApnsKey,
     pub(crate) keys: Arc<KeyCache>,
+}
+
+/// What a service is put together from.
+#[expect(missing_docs, reason = "each type says what it is")]
+pub struct Parts {
+    pub store: Store,
+    pub keyring: Arc<Keyring>,
+    pub fingerprints: Arc<Fingerprints>,
+    pub clock: Clock,
+    pub bus: Bus,
+    pub check_apns_key: CheckApnsKey,
 }
 
 /// A call that changes something, and how a repeat of it is known.
@@ -91,14 +105,9 @@ pub struct Page<T> {
 
 impl Service {
     /// Puts the handles together.
-    pub fn new(
-        store: Store,
-        keyring: Arc<Keyring>,
-        clock: Clock,
-        bus: Bus,
-        check_apns_key: CheckApnsKey,
-    ) -> Self {
-        Self { store, keyring, clock, bus, check_apns_key, keys: Arc::default() }
+    pub fn new(parts: Parts) -> Self {
+        let Parts { store, keyring, fingerprints, clock, bus, check_apns_key } = parts;
+        Self { store, keyring, fingerprints, clock, bus, check_apns_key, keys: Arc::default() }
     }
 
     /// Decides and writes, once per `request_id`: a repeat gets the first answer and does nothing.

@@ -3,14 +3,14 @@
 use super::{Page, PageRequest, Service, activities};
 use crate::bus::ActivityListener;
 use crate::domain::activity::{Activity, State as ActivityState};
-use crate::domain::ids::{ActivityKey, WorkspaceId};
+use crate::domain::ids::{ActivityKey, SubscriptionId, WorkspaceId};
 use crate::domain::plan::Wanted;
 use crate::domain::revision::{Number, Run};
 use crate::domain::shard::Shard;
 use crate::domain::subscription::{State, Subscription};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::store;
-use crate::store::progress::Progress;
+pub use crate::store::progress::Progress;
 use crate::store::subscriptions::{Listed, SubscriptionFilter};
 
 /// A subscription as a caller sees it.
@@ -73,19 +73,17 @@ pub async fn list(
     Ok(Page { items, next: rows.next })
 }
 
-/// One subscription as a caller sees it.
-pub(super) async fn look(
-    service: &Service,
-    activity: &Activity,
-    subscription: Subscription,
-    device_id: String,
-) -> Result<Seen> {
+/// One subscription as its device sees it.
+pub(super) async fn look(service: &Service, id: SubscriptionId, device_id: String) -> Result<Seen> {
     let reader = service.store.reader();
-    let run = subscription.place.run;
-    let wanted = wanted(service, activity, run, &[&subscription]).await?;
-    let mut rows = store::subscriptions::with_shards(reader, vec![subscription]).await?;
-    let row = rows.pop().ok_or_else(|| crate::error::Error::internal("its shard is gone"))?;
-    Ok(seen(activity, wanted.as_ref(), row, device_id))
+    let gone = || Error::not_found("subscription", id.to_string());
+    let rows = store::subscriptions::by_ids(reader, &[id]).await?;
+    let mut rows = store::subscriptions::with_shards(reader, rows).await?;
+    let row = rows.pop().ok_or_else(gone)?;
+    let activity = store::activities::by_key(reader, row.0.place.activity).await?;
+    let activity = activity.ok_or_else(gone)?;
+    let wanted = wanted(service, &activity, row.0.place.run, &[&row.0]).await?;
+    Ok(seen(&activity, wanted.as_ref(), row, device_id))
 }
 
 async fn wanted(

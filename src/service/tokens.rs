@@ -1,5 +1,9 @@
 //! Tokens that devices register and revoke: whose they are, what they replace, and which subscription uses them.
 
+mod push_to_start;
+
+use super::{Answered, Call, Service, subscriptions};
+use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::activity_type::ActivityType;
@@ -9,7 +13,7 @@ use crate::domain::content::Content;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::expand;
-use crate::domain::ids::{ActivityKey, TokenId, WorkspaceId};
+use crate::domain::ids::{ActivityKey, SubscriptionId, TokenId, WorkspaceId};
 use crate::domain::push::Environment;
 use crate::domain::register::{self, Belongs, Claim, NewToken, TokenResult};
 use crate::domain::revision::Run;
@@ -19,8 +23,9 @@ use crate::domain::start::{self, AppStart};
 use crate::domain::subscription::{Cause, Reason as Why, State, Subscription};
 use crate::domain::token::{Token, TokenKind};
 use crate::error::{Error, Result};
-use crate::secrets::Sealed;
+use crate::secrets::{Context, Sealed};
 use crate::store::{self, Tx};
+use serde::{Deserialize, Serialize};
 
 /// A registration, checked for form. The value is sealed for the row `id` before the transaction begins.
 #[derive(Clone, Debug)]
@@ -45,11 +50,95 @@ pub struct TokenAsked {
 
 /// What a token was taken for.
 #[derive(Clone, Debug)]
-pub struct Taken {
+struct Taken {
+    result: TokenResult,
+    /// None for a push-to-start token.
+    subscription: Option<Subscription>,
+}
+
+/// What is kept of an answer for a repeat of its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    result: TokenResult,
+    subscription: Option<uuid::Uuid>,
+}
+
+/// What a token was taken for, as the app is told.
+#[derive(Clone, Debug)]
+pub struct Registered {
     /// What became of it.
     pub result: TokenResult,
     /// The subscription that it serves; none for a push-to-start token.
-    pub subscription: Option<Subscription>,
+    pub subscription: Option<subscriptions::Seen>,
+}
+
+/// The value of a token, on its way in.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// The row that it is sealed for.
+    pub id: TokenId,
+    /// Finds it.
+    pub fingerprint: [u8; 32],
+    /// What is stored.
+    pub sealed: Sealed,
+}
+
+/// Seals the value of a token for a row that is still to be made.
+pub fn seal(service: &Service, workspace: WorkspaceId, token: &str) -> Result<Value> {
+    let id = TokenId::generate();
+    let (workspace, row) = (workspace.to_string(), id.to_string());
+    let context = Context::token(&workspace, &row);
+    let sealed = service.keyring.seal(token.as_bytes(), context).map_err(Error::internal)?;
+    Ok(Value { id, fingerprint: fingerprint(service, token), sealed })
+}
+
+/// Finds a token without saying its value.
+pub fn fingerprint(service: &Service, token: &str) -> [u8; 32] {
+    service.fingerprints.fingerprint(token.as_bytes())
+}
+
+/// Registers a token.
+pub async fn register(
+    service: &Service,
+    call: &Call,
+    asked: TokenAsked,
+) -> Result<Answered<Registered>> {
+    let (workspace, device_id) = (call.workspace, asked.device_id.clone());
+    let decided = service.mutate(call, move |tx, now| {
+        let asked = asked.clone();
+        Box::pin(async move {
+            let taken = register_within(tx, workspace, asked, now).await?;
+            let subscription = taken.subscription.map(|subscription| subscription.id.0);
+            Ok(Kept { result: taken.result, subscription })
+        })
+    });
+    let Answered { answer, replayed } = decided.await?;
+    service.bus.ring(Ring::Work);
+    let subscription = match answer.subscription {
+        Some(id) => Some(subscriptions::look(service, SubscriptionId(id), device_id).await?),
+        None => None,
+    };
+    if let Some(seen) = &subscription {
+        service.bus.ring(Ring::Activity(seen.subscription.place.activity));
+    }
+    Ok(Answered { answer: Registered { result: answer.result, subscription }, replayed })
+}
+
+/// Drops a token that the app says is no longer good. Says whether the call is a repeat.
+pub async fn revoke(
+    service: &Service,
+    call: &Call,
+    device_id: String,
+    fingerprint: [u8; 32],
+) -> Result<bool> {
+    let workspace = call.workspace;
+    let decided = service.mutate(call, move |tx, now| {
+        let device_id = device_id.clone();
+        Box::pin(async move { revoke_within(tx, workspace, (&device_id, &fingerprint), now).await })
+    });
+    let answered = decided.await?;
+    service.bus.ring(Ring::Work);
+    Ok(answered.replayed)
 }
 
 /// Everything that a registration is decided from.
@@ -62,8 +151,7 @@ struct Registration {
     now: Time,
 }
 
-/// Registers a token, within `tx`.
-pub async fn register(
+async fn register_within(
     tx: &Tx,
     workspace: WorkspaceId,
     asked: TokenAsked,
@@ -95,7 +183,7 @@ pub async fn register(
     drop_replaced(tx, &asked, &device, &mut change, now).await?;
     let registration = Registration { asked, device, token, known, now };
     let taken = match registration.token.kind {
-        TokenKind::PushToStart => register_push_to_start(tx, registration, &mut change).await?,
+        TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
         TokenKind::Update => register_update(tx, registration, &mut change).await?,
     };
     store::apply(tx, change).await?;
@@ -118,85 +206,6 @@ async fn drop_replaced(
         old.invalid = Some((now, "REPLACED".to_owned()));
         change.tokens.push(old);
     }
-    Ok(())
-}
-
-/// Revives what waits for a way to be started. A start that was begun is not reopened.
-async fn register_push_to_start(
-    tx: &Tx,
-    registration: Registration,
-    change: &mut Change,
-) -> Result<Taken> {
-    let Registration { device, token, known, now, .. } = registration;
-    let same = |known: &Token| {
-        known.is_good() && known.device == device.key && known.activity_type == token.activity_type
-    };
-    let result = if known.as_ref().is_some_and(same) {
-        TokenResult::Refreshed
-    } else {
-        TokenResult::Registered
-    };
-    for mut old in store::tokens::of_device(tx, device.key).await? {
-        let superseded = old.kind == TokenKind::PushToStart
-            && old.activity_type == token.activity_type
-            && old.id != token.id
-            && old.is_good()
-            && old.token_time <= token.token_time;
-        if superseded {
-            old.invalid = Some((now, "REPLACED".to_owned()));
-            change.tokens.push(old);
-        }
-    }
-    if result == TokenResult::Registered && device.obstacle().is_none() {
-        rearm(tx, &token, change, now).await?;
-    }
-    change.tokens.push(token);
-    Ok(Taken { result, subscription: None })
-}
-
-async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result<()> {
-    let open = store::subscriptions::open_of_device(tx, token.device).await?;
-    for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
-        let waits = match subscription.state {
-            State::Unreachable => true,
-            State::PendingStart => subscription.starts_begun == 0,
-            _ => false,
-        };
-        let activity = store::activities::by_key(tx, subscription.place.activity).await?;
-        let fits = |a: &Activity| {
-            a.activity_type == token.activity_type && a.run == subscription.place.run
-        };
-        if !waits || !activity.as_ref().is_some_and(fits) {
-            continue;
-        }
-        let exception = subscription.touch(&shard, now);
-        (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
-        subscription.turn(State::PendingStart, None, Cause::Device);
-        change.due.push((shard.id, now));
-        if shard.place.environment == token.environment {
-            change.subscriptions.push(subscription);
-        } else {
-            rehouse(tx, subscription, token.environment, change, now).await?;
-        }
-    }
-    Ok(())
-}
-
-/// The token belongs to the other world, and so must its subscription's shard.
-async fn rehouse(
-    tx: &Tx,
-    mut subscription: Subscription,
-    environment: Environment,
-    change: &mut Change,
-    now: Time,
-) -> Result<()> {
-    let (key, run) = (subscription.place.activity, subscription.place.run);
-    let wanted = newest_marked(tx, key, run).await?;
-    subscription.place.environment = environment;
-    let mut rooms = Rooms::new(store::shards::of_run_with_room(tx, key, run).await?);
-    subscription.shard = rooms.take(subscription.workspace, subscription.place, wanted).id;
-    change.shards.extend(rooms.into_due_shards(now));
-    change.subscriptions.push(subscription);
     Ok(())
 }
 
@@ -237,7 +246,7 @@ async fn register_update(
         return Ok(Taken { result, subscription: Some(subscription) });
     }
     if subscription.card.token == Some(token.id) && shard.place.environment != token.environment {
-        rehouse(tx, subscription.clone(), token.environment, change, now).await?;
+        push_to_start::rehouse(tx, subscription.clone(), token.environment, change, now).await?;
     } else {
         change.due.push((shard.id, now));
         change.subscriptions.push(subscription.clone());
@@ -417,8 +426,7 @@ impl Registration {
     }
 }
 
-/// Drops a token that the app says is no longer good, within `tx`.
-pub async fn revoke(
+async fn revoke_within(
     tx: &Tx,
     workspace: WorkspaceId,
     (device_id, fingerprint): (&str, &[u8; 32]),

@@ -16,7 +16,7 @@ use crate::service::activities::{EndAsked, StartAsked, UpdateAsked};
 const FORM_FACTORS: [&str; 2] = ["PHONE", "TABLET"];
 
 /// Reads a start.
-pub fn start(request: &v1::StartActivityRequest) -> Result<StartAsked> {
+pub(super) fn start(request: &v1::StartActivityRequest) -> Result<StartAsked> {
     let mut violations = Violations::new();
     violations.optional_id("request_id", &request.request_id);
     violations.optional_id("activity_id", &request.activity_id);
@@ -50,7 +50,7 @@ pub fn start(request: &v1::StartActivityRequest) -> Result<StartAsked> {
 }
 
 /// Reads an update.
-pub fn update(request: &v1::UpdateActivityRequest) -> Result<UpdateAsked> {
+pub(super) fn update(request: &v1::UpdateActivityRequest) -> Result<UpdateAsked> {
     let mut violations = Violations::new();
     violations.optional_id("request_id", &request.request_id);
     violations.id("activity_id", &request.activity_id);
@@ -78,7 +78,7 @@ pub fn update(request: &v1::UpdateActivityRequest) -> Result<UpdateAsked> {
 }
 
 /// Reads an end.
-pub fn end(request: &v1::EndActivityRequest) -> Result<EndAsked> {
+pub(super) fn end(request: &v1::EndActivityRequest) -> Result<EndAsked> {
     let mut violations = Violations::new();
     violations.optional_id("request_id", &request.request_id);
     violations.id("activity_id", &request.activity_id);

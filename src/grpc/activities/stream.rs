@@ -1,8 +1,8 @@
 //! The stream of starts, updates and ends: many under way at once, so that they share commits, those of one activity in
 //! order.
 
-use super::Activities;
 use crate::error::Error;
+use crate::grpc::Edge;
 use crate::grpc::status::to_rpc_status;
 use crate::proto::v1::stream_updates_request::Item;
 use crate::proto::v1::stream_updates_response::Result as Answer;
@@ -15,13 +15,13 @@ use tokio_stream::StreamExt;
 use tonic::{Status, Streaming};
 
 /// So many items may be unanswered; then flow control slows the sender.
-pub const UNANSWERED_MAX: usize = 256;
+pub(super) const UNANSWERED_MAX: usize = 256;
 
 type Answers = mpsc::Sender<Result<StreamUpdatesResponse, Status>>;
 
 /// Answers items until the caller ends the stream or goes away.
-pub async fn serve(
-    activities: Activities,
+pub(super) async fn serve(
+    edge: Edge,
     principal: Principal,
     mut items: Streaming<StreamUpdatesRequest>,
     answers: Answers,
@@ -43,14 +43,13 @@ pub async fn serve(
             None => return,
         };
         let (before, done) = order.enter(activity_id(&request));
-        let (activities, principal, answers) =
-            (activities.clone(), principal.clone(), answers.clone());
+        let (edge, principal, answers) = (edge.clone(), principal.clone(), answers.clone());
         tokio::spawn(async move {
             if let Some(before) = before {
                 // An error means that the one before is gone, and so done.
                 let _ = before.await;
             }
-            let answer = answer(&activities, &principal, request).await;
+            let answer = answer(&edge, &principal, request).await;
             drop(done);
             let _ = answers.send(Ok(answer)).await;
             drop(permit);
@@ -59,15 +58,15 @@ pub async fn serve(
 }
 
 async fn answer(
-    activities: &Activities,
+    edge: &Edge,
     principal: &Principal,
     request: StreamUpdatesRequest,
 ) -> StreamUpdatesResponse {
     let sequence = request.sequence;
     let result = match request.item {
-        Some(Item::Start(item)) => activities.start(principal, item).await.map(Answer::Start),
-        Some(Item::Update(item)) => activities.update(principal, item).await.map(Answer::Update),
-        Some(Item::End(item)) => activities.end(principal, item).await.map(Answer::End),
+        Some(Item::Start(item)) => edge.start(principal, item).await.map(Answer::Start),
+        Some(Item::Update(item)) => edge.update(principal, item).await.map(Answer::Update),
+        Some(Item::End(item)) => edge.end(principal, item).await.map(Answer::End),
         None => Err(Error::invalid_field("item", "is missing: give start, update or end")),
     };
     let result = result.unwrap_or_else(|error| Answer::Error(to_rpc_status(error)));

@@ -1,8 +1,13 @@
 //! The words of the send log.
 
+use super::push::{environment, operation};
+use super::time;
 use crate::domain::delivery::Status;
 use crate::domain::outcome::Class;
+use crate::domain::reasons;
+use crate::domain::subscription::Reason;
 use crate::proto::v1;
+use crate::service::deliveries::LoggedDelivery;
 
 /// What became of a push.
 pub fn status(status: Status) -> v1::DeliveryStatus {
@@ -36,5 +41,38 @@ pub fn class(class: Option<Class>) -> v1::ReasonClass {
         Some(Class::Configuration) => v1::ReasonClass::Configuration,
         Some(Class::Request) => v1::ReasonClass::Request,
         Some(Class::Device) => v1::ReasonClass::Device,
+    }
+}
+
+/// A row of the send log.
+pub fn delivery(logged: &LoggedDelivery) -> v1::Delivery {
+    let row = &logged.delivery;
+    let remedy = match (row.status, Reason::from_word(&row.reason)) {
+        (Status::Accepted, _) => "",
+        (Status::Skipped, Some(reason)) => reason.sentence(),
+        _ => reasons::remedy(row.http_status, &row.reason),
+    };
+    v1::Delivery {
+        delivery_id: row.id.to_string(),
+        activity_id: logged.activity_id.clone(),
+        run: row.run,
+        device_id: logged.device_id.clone(),
+        contact_key: row.contact_key.clone(),
+        app_id: row.app.to_string(),
+        operation: operation(row.operation).into(),
+        revision: row.revision,
+        first_revision: row.first_revision,
+        status: status(row.status).into(),
+        reason: row.reason.clone(),
+        reason_class: class(row.class).into(),
+        remedy: remedy.to_owned(),
+        http_status: i32::from(row.http_status),
+        attempt: row.attempt,
+        apns_id: row.apns_id.map_or_else(String::new, |id| id.to_string()),
+        apns_unique_id: row.apns_unique_id.clone().unwrap_or_default(),
+        environment: environment(row.environment).into(),
+        alert_revision: row.alert_revision,
+        send_time: Some(time::to_proto(row.sent_at)),
+        answer_time: row.answered_at.map(time::to_proto),
     }
 }

@@ -1,8 +1,10 @@
 //! The words of subscriptions.
 
+use super::time;
 use crate::domain::shard::Route;
 use crate::domain::subscription::{Cause, ReportedState, State};
 use crate::proto::v1;
+use crate::service::subscriptions::{Progress, Seen};
 
 /// Where a subscription is in its life.
 pub fn state(state: State) -> v1::SubscriptionState {
@@ -67,4 +69,50 @@ pub fn read_reported_state(state: v1::ReportedState) -> Option<ReportedState> {
         v1::ReportedState::Dismissed => Some(ReportedState::Dismissed),
         v1::ReportedState::Ended => Some(ReportedState::Ended),
     }
+}
+
+/// A subscription as its caller sees it.
+pub fn subscription(seen: &Seen) -> v1::Subscription {
+    let row = &seen.subscription;
+    let (reported, report_time) = match row.report {
+        Some((state, at)) => (reported_state(state), Some(time::to_proto(at))),
+        None => (v1::ReportedState::Unspecified, None),
+    };
+    let reason = row.reason.as_ref();
+    let device_activity_id = row.card.device_activity_id.clone().unwrap_or_default();
+    v1::Subscription {
+        subscription_id: row.id.to_string(),
+        activity_id: seen.activity_id.clone(),
+        run: row.place.run,
+        device_id: seen.device_id.clone(),
+        contact_key: row.contact_key.clone(),
+        app_id: row.place.app.to_string(),
+        route: route(row.place.route).into(),
+        state: state(row.state).into(),
+        reason: reason.map_or_else(String::new, |reason| reason.word().to_owned()),
+        reason_text: reason.map_or_else(String::new, |reason| reason.sentence().to_owned()),
+        cause: cause(row.cause).into(),
+        wanted_revision: seen.wanted,
+        delivered_revision: seen.delivered,
+        device_activity_id,
+        reported_state: reported.into(),
+        report_time,
+        retry_time: row.exception.and_then(|e| e.retry_at).map(time::to_proto),
+        create_time: Some(time::to_proto(row.created_at)),
+        update_time: Some(time::to_proto(row.updated_at)),
+    }
+}
+
+/// How far a revision has come.
+pub fn progress(progress: &Progress, revision: i64) -> v1::Progress {
+    let routes = progress.routes.iter().map(|counts| v1::RouteProgress {
+        route: route(counts.route).into(),
+        pending: counts.pending,
+        accepted: counts.accepted,
+        pending_token: counts.pending_token,
+        failed: counts.failed,
+        dismissed: counts.dismissed,
+        unreachable: counts.unreachable,
+    });
+    v1::Progress { revision, expanding: progress.expanding, routes: routes.collect() }
 }

@@ -5,9 +5,11 @@
 //! <https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns>
 
 use super::config::{Endpoint, Pulse};
-use crate::domain::reasons::{CONNECT_FAILED, CONNECTION_LOST, GOAWAY, REFUSED_STREAM, STREAM_RESET};
-use crate::domain::reasons::{TIMEOUT, TLS_FAILED};
 use super::response;
+use crate::domain::reasons::{
+    CONNECT_FAILED, CONNECTION_LOST, GOAWAY, REFUSED_STREAM, STREAM_RESET,
+};
+use crate::domain::reasons::{TIMEOUT, TLS_FAILED};
 use crate::provider::Outcome;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};

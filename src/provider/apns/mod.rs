@@ -17,7 +17,6 @@ pub use config::Config;
 pub use token::validate_key;
 
 use self::pool::{Pool, Setup};
-use crate::domain::reasons::{CONNECT_FAILED, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
 use self::request::Address;
 use self::sending::{Reply, Sending};
 use self::token::{SignerId, Signers};
@@ -25,6 +24,7 @@ use super::{Answer, Batch, Credential, Push};
 use crate::clock::Clock;
 use crate::domain::payload::apns::topic;
 use crate::domain::push::Environment;
+use crate::domain::reasons::{CONNECT_FAILED, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
 use crate::error::Violation;
 use http::HeaderValue;
 use std::collections::HashMap;

@@ -4,8 +4,8 @@
 //! May import the table of reasons. Nothing that a peer sends makes this panic or grow: bodies are cut off before they
 //! come here, words are cut off here.
 
-use crate::domain::reasons::{self, NO_REASON};
 use crate::clock::Time;
+use crate::domain::reasons::{self, NO_REASON};
 use crate::provider::{Class, Outcome, Rejection};
 use http::HeaderMap;
 use std::time::Duration;

@@ -5,10 +5,10 @@
 
 use super::connection::Connection;
 use super::pool::{Pool, Slot};
-use crate::domain::reasons::{CONNECTION_LOST, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
 use super::request::{self, Address};
 use super::token::Signer;
 use crate::clock::{Clock, Time};
+use crate::domain::reasons::{CONNECTION_LOST, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
 use crate::provider::{Answer, Class, Outcome, Push, Rejection};
 use std::sync::Arc;
 use std::time::Duration;

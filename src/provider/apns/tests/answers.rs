@@ -1,8 +1,8 @@
 //! What goes over the wire, and what is made of what comes back.
 
-use crate::domain::reasons::{self, REASONS};
 use super::server::{Act, Server, by_token};
 use super::*;
+use crate::domain::reasons::{self, REASONS};
 
 #[tokio::test]
 async fn a_push_has_the_headers_that_apple_wants_and_no_others() {

@@ -1,0 +1,83 @@
+//! Watching an activity: its present state, then each change, until it ended and its ends have settled.
+
+use super::Edge;
+use crate::bus::ActivityListener;
+use crate::domain::ids::WorkspaceId;
+use crate::error::Result;
+use crate::grpc::convert::activity::activity;
+use crate::grpc::convert::subscription::progress;
+use crate::proto::v1::WatchActivityResponse;
+use crate::service::subscriptions::{self, Standing};
+use crate::service::{Principal, Service};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tonic::Status;
+
+/// How often the tables are looked at when nobody rings.
+const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// Changes that come faster are folded into the newest: so a large fan-out is not a message per device.
+const PACE: Duration = Duration::from_millis(50);
+
+/// One reader of one activity.
+pub(super) struct Watch {
+    service: Service,
+    workspace: WorkspaceId,
+    activity_id: String,
+    bell: ActivityListener,
+    first: Standing,
+}
+
+impl Edge {
+    /// Begins to watch: listens first, then looks, so that nothing is missed in between.
+    pub(super) async fn watch(&self, principal: Principal, activity_id: String) -> Result<Watch> {
+        let (service, workspace) = (self.service.clone(), principal.workspace);
+        let found = subscriptions::standing(&service, workspace, &activity_id).await?;
+        let bell = subscriptions::listen(&service, found.activity.key)?;
+        let first = subscriptions::standing(&service, workspace, &activity_id).await?;
+        Ok(Watch { service, workspace, activity_id, bell, first })
+    }
+}
+
+impl Watch {
+    /// Sends until the activity is over or the reader has gone.
+    pub(super) async fn serve(
+        mut self,
+        reader: mpsc::Sender<std::result::Result<WatchActivityResponse, Status>>,
+    ) {
+        let mut standing = self.first.clone();
+        let mut sent = None;
+        loop {
+            let message = message(&standing);
+            if sent.as_ref() != Some(&message) {
+                if reader.send(Ok(message.clone())).await.is_err() {
+                    return;
+                }
+                sent = Some(message);
+            }
+            if standing.is_over() {
+                return;
+            }
+            tokio::select! {
+                () = self.bell.rung() => tokio::time::sleep(PACE).await,
+                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                () = reader.closed() => return,
+            }
+            let looked =
+                subscriptions::standing(&self.service, self.workspace, &self.activity_id).await;
+            standing = match looked {
+                Ok(standing) => standing,
+                Err(error) => {
+                    let _ = reader.send(Err(error.into())).await;
+                    return;
+                }
+            };
+        }
+    }
+}
+
+fn message(standing: &Standing) -> WatchActivityResponse {
+    WatchActivityResponse {
+        activity: Some(activity(&standing.activity)),
+        progress: Some(progress(&standing.progress, standing.activity.revision)),
+    }
+}
