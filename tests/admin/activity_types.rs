@@ -113,10 +113,18 @@ async fn types_are_listed_by_name_and_every_workspace_has_its_own() {
 async fn reading_types_does_not_need_the_scope_for_writing() {
     let server = Server::start().await;
     let key = server.key("", &["activities:read"]).await;
-    answer(server.types().list_activity_types(with_key(&key, Default::default())).await);
+    answer(
+        server
+            .types()
+            .list_activity_types(with_key(&key, ListActivityTypesRequest::default()))
+            .await,
+    );
     let refused = server.types().create_activity_type(with_key(&key, create("flight"))).await;
     assert_eq!(refusal(refused), (Code::PermissionDenied, "SCOPE_MISSING".to_owned()));
-    let bare = server.types().create_activity_type(server.request(Default::default())).await;
+    let bare = server
+        .types()
+        .create_activity_type(server.request(CreateActivityTypeRequest::default()))
+        .await;
     assert_eq!(wrong_fields(bare), ["activity_type.activity_type"]);
     server.stop().await;
 }
