@@ -1,6 +1,6 @@
 //! Credentials: two at most, checked, sealed.
 
-use crate::server::{Server, answer, refusal, wrong_fields};
+use crate::server::{Server, answer, refusal, with_key, wrong_fields};
 use std::fs;
 use tidings::proto::v1::{
     ApnsEnvironment, CreateCredentialRequest, DeleteAppRequest, DeleteCredentialRequest,
@@ -51,6 +51,21 @@ async fn an_app_has_two_credentials_at_most_so_that_a_rotation_has_no_gap() {
     let delete = DeleteAppRequest { app_id: app_id.clone(), ..DeleteAppRequest::default() };
     answer(server.apps().delete_app(server.request(delete)).await);
     assert_eq!(refusal(server.apps().list_credentials(list()).await).1, "NOT_FOUND");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_credential_of_another_workspace_is_not_found() {
+    let server = Server::start().await;
+    let app_id = server.app("com.example.flights").await;
+    let create = server.request(new_credential(&app_id, "KEY0000001"));
+    let made = answer(server.apps().create_credential(create).await);
+    let key = server.key(&server.workspace("other").await, &["admin"]).await;
+    let credential_id = made.credential.expect("a credential").credential_id;
+    let delete = DeleteCredentialRequest { credential_id, ..DeleteCredentialRequest::default() };
+    let refused = server.apps().delete_credential(with_key(&key, delete.clone())).await;
+    assert_eq!(refusal(refused), (Code::NotFound, "NOT_FOUND".to_owned()));
+    answer(server.apps().delete_credential(server.request(delete)).await);
     server.stop().await;
 }
 
