@@ -1,7 +1,10 @@
 //! Tenants and what they own: workspaces, apps, credentials, API keys, activity types.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, blob, boolean, pk_uuid, small_integer, small_integer_null, text,
+    text_uniq, uuid,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

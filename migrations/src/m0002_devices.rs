@@ -1,7 +1,10 @@
 //! Devices and their tokens.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, blob, boolean, integer, pk_uuid, small_integer, text, text_null,
+    uuid, uuid_null,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -1,7 +1,10 @@
 //! Activities, what was asked of them, and whom they are for.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, boolean, double_null, pk_uuid, small_integer, text, text_null,
+    uuid,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -1,7 +1,10 @@
 //! Shards and their members.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, boolean, integer, integer_null, pk_uuid, small_integer,
+    small_integer_null, text, text_null, uuid, uuid_null,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -76,7 +79,7 @@ async fn shards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 }
 
 async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    let table = Table::create()
+    let mut table = Table::create()
         .table("subscriptions")
         .col(pk_uuid("id"))
         .col(uuid("workspace_id"))
@@ -101,14 +104,6 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text_null("second_card_id"))
         .col(text_null("closed_card_id"))
         .col(boolean("is_exceptional"))
-        .col(big_integer_null("own_delivered"))
-        .col(big_integer_null("own_last_stamp"))
-        .col(big_integer_null("in_flight_revision"))
-        .col(big_integer_null("in_flight_until"))
-        .col(big_integer_null("failed_revision"))
-        .col(integer_null("attempts"))
-        .col(big_integer_null("retry_at"))
-        .col(big_integer_null("not_before"))
         .col(big_integer("targeted"))
         .col(big_integer("alerted"))
         .col(boolean("closing"))
@@ -131,7 +126,25 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
+    own_columns(&mut table);
     manager.create_table(table).await?;
+    subscription_indexes(manager).await
+}
+
+/// What a subscription has of its own where it differs from its shard.
+fn own_columns(table: &mut TableCreateStatement) {
+    table
+        .col(big_integer_null("own_delivered"))
+        .col(big_integer_null("own_last_stamp"))
+        .col(big_integer_null("in_flight_revision"))
+        .col(big_integer_null("in_flight_until"))
+        .col(big_integer_null("failed_revision"))
+        .col(integer_null("attempts"))
+        .col(big_integer_null("retry_at"))
+        .col(big_integer_null("not_before"));
+}
+
+async fn subscription_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let index = Index::create()
         .name("subscriptions_by_run")
         .table("subscriptions")

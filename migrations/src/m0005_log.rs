@@ -1,7 +1,10 @@
 //! What is only ever added: deliveries and events. They outlive what they are about, so nothing ties them to it.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{
+    big_integer, big_integer_null, big_pk_auto, integer, pk_uuid, small_integer,
+    small_integer_null, text, text_null, uuid, uuid_null,
+};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -1,7 +1,7 @@
 //! What the server remembers for itself: request ids, the mark of its clock, the sealed fingerprint key.
 
 use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::*;
+use sea_orm_migration::schema::{big_integer, blob, small_integer, text, text_null, uuid};
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;

@@ -114,6 +114,11 @@ impl KeyCache {
         self.lock().remove(&id);
     }
 
+    /// Looks again the next time for every key of a workspace.
+    pub(crate) fn forget_workspace(&self, id: WorkspaceId) {
+        self.lock().retain(|_, cached| cached.key.workspace != id);
+    }
+
     /// The map is whole after a panic too: it is changed by single calls alone.
     fn lock(&self) -> MutexGuard<'_, HashMap<ApiKeyId, Cached>> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)

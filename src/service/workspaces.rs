@@ -66,7 +66,7 @@ pub async fn rename(
 /// afterwards, not even to ask what became of the call.
 pub async fn delete(service: &Service, call: &Call, id: WorkspaceId) -> Result<Answered<()>> {
     let own = call.workspace;
-    service
+    let done = service
         .mutate(call, move |tx, _| {
             Box::pin(async move {
                 if workspaces::find(tx, id).await?.is_none() {
@@ -85,7 +85,9 @@ pub async fn delete(service: &Service, call: &Call, id: WorkspaceId) -> Result<A
                 Ok(())
             })
         })
-        .await
+        .await?;
+    service.keys.forget_workspace(id);
+    Ok(done)
 }
 
 async fn read(service: &Service, done: &Answered<Subject>) -> Result<Answered<Workspace>> {

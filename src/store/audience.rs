@@ -58,9 +58,10 @@ pub async fn audience_page(
     };
     let keys: Vec<DeviceKey> = devices.iter().map(|device| device.key).collect();
     let mut starts = tokens::push_to_start_of(on, &keys, activity_type, None).await?;
-    let devices = match expansion.audience.latest_only {
-        true => latest(on, expansion, activity_type, devices).await?,
-        false => devices,
+    let devices = if expansion.audience.latest_only {
+        latest(on, expansion, activity_type, devices).await?
+    } else {
+        devices
     };
     let is_by_contact = matches!(expansion.audience.who, Who::ContactKeys(_));
     let candidates = devices.into_iter().map(|device| Candidate {
@@ -110,10 +111,8 @@ async fn by_key(
         query = query.filter(Column::Key.gt(after.0));
     }
     let devices = read(on, query).await?;
-    let next = match is_full(&devices, limit) {
-        true => devices.last().map(|last| Cursor { contact: 0, device: Some(last.key) }),
-        false => None,
-    };
+    let last = devices.last().filter(|_| is_full(&devices, limit));
+    let next = last.map(|last| Cursor { contact: 0, device: Some(last.key) });
     Ok((devices, next))
 }
 

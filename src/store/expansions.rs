@@ -1,5 +1,7 @@
 //! Expansions: audiences on their way to becoming subscriptions.
 
+pub use super::audience::{Candidate, audience_contains, audience_page};
+
 use super::entity::expansion::{Column, Entity};
 use super::on::On;
 use crate::domain::expansion::Expansion;

@@ -28,12 +28,11 @@ pub(super) async fn pending(reader: &Reader) -> Result<Vec<String>> {
 async fn pending_on(connection: &DatabaseConnection) -> Result<Vec<String>> {
     let known: Vec<String> =
         Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
-    let applied: HashSet<String> = match SchemaManager::new(connection).has_table(TABLE).await? {
-        true => {
-            let rows = seaql_migrations::Entity::find().all(connection).await?;
-            rows.into_iter().map(|row| row.version).collect()
-        }
-        false => HashSet::new(),
+    let applied: HashSet<String> = if SchemaManager::new(connection).has_table(TABLE).await? {
+        let rows = seaql_migrations::Entity::find().all(connection).await?;
+        rows.into_iter().map(|row| row.version).collect()
+    } else {
+        HashSet::new()
     };
     if let Some(newer) = applied.iter().find(|name| !known.contains(name)) {
         return Err(Error::new(

@@ -6,6 +6,7 @@
 //! Invariant: nothing is answered as written before its transaction is on the disk.
 
 mod apply;
+mod audience;
 mod codes;
 mod config;
 mod connection;
@@ -13,15 +14,16 @@ mod connection;
 mod entity;
 mod error;
 mod lock;
+mod members;
 mod migrate;
 mod on;
+mod progress;
 mod writer;
 
 pub mod activities;
 pub mod activity_types;
 pub mod api_keys;
 pub mod apps;
-pub mod audience;
 pub mod clock;
 pub mod credentials;
 pub mod deliveries;
@@ -29,8 +31,6 @@ pub mod devices;
 pub mod events;
 pub mod expansions;
 pub mod keyring;
-pub mod members;
-pub mod progress;
 pub mod requests;
 pub mod revisions;
 pub mod shards;

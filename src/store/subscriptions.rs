@@ -1,5 +1,8 @@
 //! Subscriptions: activity runs on devices.
 
+pub use super::members::{Member, exceptions, members};
+pub use super::progress::{Progress, RouteProgress, progress};
+
 use super::Page;
 use super::codes::Code;
 use super::entity::subscription::{Column, Entity};

@@ -278,3 +278,6 @@ async fn close(connection: DatabaseConnection) {
 fn answer(reply: oneshot::Sender<Result<Value>>, outcome: Result<Value>) {
     drop(reply.send(outcome));
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,7 @@ use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "devices")]
+#[expect(clippy::struct_field_names, reason = "the word of the contract for a kind of device")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub key: Uuid,
