@@ -9,6 +9,8 @@ mod apns;
 mod control;
 mod hub;
 mod phone;
+#[cfg(test)]
+mod sender;
 mod tls;
 
 pub use phone::{Phone, Refusal};

@@ -10,9 +10,6 @@ mod payload;
 mod state;
 mod template;
 
-#[cfg(test)]
-mod tests;
-
 use super::apns::registry::Kind;
 use super::hub::{Hub, lock};
 use crate::clock::Time;
