@@ -38,22 +38,12 @@ impl State {
     /// Takes a push that reached the phone.
     pub(super) fn take(&mut self, delivery: &Delivery, now: Time, hub: &Hub) {
         self.pushes_taken += 1;
-        let mut dropped = describe(delivery);
-        let payload = match Payload::read(&delivery.body) {
-            Ok(payload) => payload,
-            Err(unreadable) => {
-                let (reason, detail) = explain(unreadable);
-                dropped.detail = detail;
-                return self.drop_push(dropped, reason, now);
-            }
-        };
-        payload.event.word().clone_into(&mut dropped.event);
-        dropped.timestamp = payload.timestamp.unwrap_or(0);
-        let taken = check_timestamp(&payload, now).and_then(|timestamp| {
+        let taken = Payload::read(&delivery.body).map_err(explain).and_then(|payload| {
+            let timestamp = check_timestamp(&payload, now)?;
             self.change(&Read { payload: &payload, delivery, timestamp, now, hub })
         });
         if let Err((reason, detail)) = taken {
-            self.drop_push(Drop { detail, ..dropped }, reason, now);
+            self.drop_push(Drop { detail, ..describe(delivery) }, reason, now);
         }
     }
 
@@ -208,7 +198,18 @@ pub(super) fn describe(delivery: &Delivery) -> Drop {
         Kind::Update { card_id } => card_id.clone(),
         Kind::Device | Kind::PushToStart { .. } => String::new(),
     };
-    Drop { apns_id: delivery.apns_id.clone(), card_id, ..Drop::default() }
+    let read = Payload::read(&delivery.body);
+    let (event, timestamp) = match &read {
+        Ok(payload) => (payload.event.word(), payload.timestamp),
+        Err(_) => ("", None),
+    };
+    Drop {
+        apns_id: delivery.apns_id.clone(),
+        card_id,
+        event: event.to_owned(),
+        timestamp: timestamp.unwrap_or(0),
+        ..Drop::default()
+    }
 }
 
 fn explain(unreadable: Unreadable) -> Refused {

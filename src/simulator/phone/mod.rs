@@ -9,6 +9,8 @@ mod app;
 mod payload;
 mod state;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use super::apns::registry::Kind;
 use super::hub::{Hub, lock};
