@@ -5,8 +5,9 @@
 
 use super::hub::Hub;
 use super::phone::{Phone, Refusal};
+use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::simulator_v1::simulator_service_server::{
-    SimulatorService, SimulatorServiceServer,
+    SERVICE_NAME, SimulatorService, SimulatorServiceServer,
 };
 use crate::proto::simulator_v1::{self as proto, GetInfoResponse, WatchPhonesResponse};
 use futures::Stream;
@@ -34,9 +35,17 @@ struct Control {
 /// Serves until the simulator shuts down.
 pub(super) async fn serve(socket: TcpListener, info: GetInfoResponse, hub: Arc<Hub>) {
     let shutdown = hub.shutdown.clone();
-    let service = SimulatorServiceServer::new(Control { hub, info });
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .with_service_name(SERVICE_NAME)
+        .build_v1();
+    let reflection = match reflection {
+        Ok(reflection) => reflection,
+        Err(error) => return tracing::error!(%error, "the simulator's protos are unreadable"),
+    };
     let served = tonic::transport::Server::builder()
-        .add_service(service)
+        .add_service(SimulatorServiceServer::new(Control { hub, info }))
+        .add_service(reflection)
         .serve_with_incoming(TcpListenerStream::new(socket));
     tokio::select! {
         () = shutdown.cancelled() => {}
@@ -224,6 +233,15 @@ impl SimulatorService for Control {
         let request = request.get_ref();
         self.phone(&request.phone_id)?.set_activities_enabled(request.enabled);
         answer(proto::SetActivitiesEnabledResponse {})
+    }
+
+    async fn set_contact(
+        &self,
+        request: Request<proto::SetContactRequest>,
+    ) -> Answer<proto::SetContactResponse> {
+        let request = request.get_ref();
+        self.phone(&request.phone_id)?.set_contact(&request.contact_key);
+        answer(proto::SetContactResponse {})
     }
 
     async fn force_quit(

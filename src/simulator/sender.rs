@@ -110,7 +110,7 @@ impl World {
     }
 
     /// A request that nothing is wrong with.
-    pub(super) fn post(&self, token: &str, aps: Value) -> Post {
+    pub(super) fn post(&self, token: &str, aps: &Value) -> Post {
         let headers = vec![
             ("authorization", self.authorization.clone()),
             ("apns-id", APNS_ID.to_owned()),
@@ -149,7 +149,7 @@ impl World {
     pub(super) async fn started(&self, sender: &mut Sender) -> (Phone, String) {
         let phone = self.phone("18.2");
         let token = start_token(&phone);
-        let answer = sender.send(&self.post(&token, self.start())).await;
+        let answer = sender.send(&self.post(&token, &self.start())).await;
         assert_eq!(answer.status, 200);
         let token = phone.snapshot().cards[0].update_token.clone();
         (phone, token)

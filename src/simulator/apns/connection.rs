@@ -21,6 +21,7 @@ use http::request::Parts;
 use http::{HeaderMap, Response};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use uuid::Uuid;
 
@@ -28,6 +29,8 @@ use uuid::Uuid;
 const STREAMS_AT_FIRST: u32 = 1;
 /// Bytes of a body that are read: enough to see that it is too large.
 const BODY_BYTES_READ: usize = 2 * PAYLOAD_BYTES_MAX;
+/// How long the last frames may take.
+const LINGER: Duration = Duration::from_secs(1);
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
 
 /// Where a connection belongs.
@@ -101,11 +104,15 @@ pub(super) async fn serve(
         }
         Ok(())
     };
-    tokio::select! {
+    tokio::pin!(carry);
+    let ended = tokio::select! {
         ended = handling => ended,
-        carried = carry => carried.map_err(|_| h2::Error::from(h2::Reason::NO_ERROR)),
-        () = shutdown.cancelled() => Ok(()),
-    }
+        _ = &mut carry => return Ok(()),
+        () = shutdown.cancelled() => return Ok(()),
+    };
+    // `h2` is gone, but what it said last, such as a GOAWAY, is still on its way.
+    tokio::time::timeout(LINGER, carry).await.ok();
+    ended
 }
 
 impl Connection {
@@ -217,6 +224,8 @@ impl Connection {
         }
         self.hub().changed();
         match met.action {
+            // A lie: accepted, and no phone ever sees it unless it was taken.
+            Action::Answer(answer) if answer.status == 200 => self.answer(&arrived, None, respond),
             Action::Answer(answer) => {
                 let since = answer.since.as_ref().map(super::super::time);
                 let refusal = Refusal {

@@ -94,6 +94,14 @@ impl Phone {
         });
     }
 
+    /// Another person logs in, or nobody where the key is empty.
+    pub fn set_contact(&self, contact_key: &str) {
+        self.act(|state, _, _| {
+            state.spec.contact_key = Some(contact_key.to_owned());
+            state.outbox.push(Call::Device);
+        });
+    }
+
     /// The person quits the app by force: it is not woken for tokens and says nothing until it is launched.
     pub fn force_quit(&self) {
         self.act(|state, _, _| state.running = false);

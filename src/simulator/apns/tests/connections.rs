@@ -12,7 +12,7 @@ async fn one_stream_until_a_valid_request_succeeded_and_then_a_thousand() {
     let world = World::new().await;
     let phone = world.phone("18.2");
     let mut sender = world.sandbox().await;
-    let good = world.post(&start_token(&phone), world.start());
+    let good = world.post(&start_token(&phone), &world.start());
     let mut bad = good.clone();
     bad.unset("authorization");
     for _ in 0..3 {
@@ -24,16 +24,16 @@ async fn one_stream_until_a_valid_request_succeeded_and_then_a_thousand() {
 
     let hold = Fault { action: Some(Action::Hold(FaultHold {})), ..Fault::default() };
     let fault = world.simulator.set_fault(hold).unwrap();
-    let mut held = Vec::new();
+    let mut begun = Vec::new();
     for _ in 0..20 {
-        held.push(sender.begin(&good).await.unwrap());
+        begun.push(sender.begin(&good).await.unwrap());
     }
     let all = |simulator: &crate::simulator::Simulator| {
         simulator.fault(fault).is_some_and(|fault| fault.holding == 20)
     };
     assert!(world.simulator.wait_for(PATIENCE, all).await, "twenty streams are open at once");
     world.simulator.release_fault(None);
-    for (answer, _) in held {
+    for (answer, _) in begun {
         assert_eq!(read(answer).await.unwrap().status, 200);
     }
 }
@@ -46,7 +46,7 @@ async fn a_second_stream_before_the_first_success_is_refused() {
     let fault = world.simulator.set_fault(hold).unwrap();
     // A client that has not read SETTINGS yet opens as many streams as it likes.
     let mut sender = world.sandbox().await;
-    let good = world.post(&start_token(&phone), world.start());
+    let good = world.post(&start_token(&phone), &world.start());
     let mut begun = Vec::new();
     for _ in 0..2 {
         let uri = format!("https://localhost{}", good.path);
@@ -59,10 +59,10 @@ async fn a_second_stream_before_the_first_success_is_refused() {
         stream.send_data(good.body.clone().into(), true).unwrap();
         begun.push((answer, stream));
     }
-    let held = |simulator: &crate::simulator::Simulator| {
+    let one = |simulator: &crate::simulator::Simulator| {
         simulator.fault(fault).is_some_and(|fault| fault.holding == 1)
     };
-    assert!(world.simulator.wait_for(PATIENCE, held).await);
+    assert!(world.simulator.wait_for(PATIENCE, one).await);
     let error = read(begun.pop().unwrap().0).await.unwrap_err();
     assert_eq!(error.reason(), Some(h2::Reason::REFUSED_STREAM));
     world.simulator.release_fault(Some(fault));

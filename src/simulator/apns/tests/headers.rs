@@ -58,7 +58,7 @@ async fn each_broken_rule_has_its_own_reason() {
     let phone = world.phone("18.2");
     let mut sender = world.sandbox().await;
     for (mistake, make, status, reason) in MISTAKES {
-        let mut post = world.post(&start_token(&phone), world.start());
+        let mut post = world.post(&start_token(&phone), &world.start());
         make(&mut post);
         let answer = sender.send(&post).await;
         assert_eq!(answer.verdict(), (status, reason.to_owned()), "{mistake}");
@@ -88,7 +88,7 @@ async fn the_first_broken_rule_is_the_one_that_is_named() {
         (|p| p.path = "/".into(), "BadPath"),
         (|p| p.set("apns-id", "?"), "BadMessageId"),
     ];
-    let mut post = world.post(&start_token(&phone), world.start());
+    let mut post = world.post(&start_token(&phone), &world.start());
     for (make, reason) in mistakes {
         make(&mut post);
         assert_eq!(sender.send(&post).await.verdict().1, reason);
@@ -111,7 +111,7 @@ async fn what_is_allowed_is_accepted() {
         ("a body that no phone can read", |p| p.body = b"{".to_vec()),
     ];
     for (what, make) in allowed {
-        let mut post = world.post(&start_token(&phone), world.start());
+        let mut post = world.post(&start_token(&phone), &world.start());
         make(&mut post);
         assert_eq!(sender.send(&post).await.status, 200, "{what}");
     }
@@ -122,7 +122,7 @@ async fn the_id_is_echoed_or_made_and_a_success_has_no_body() {
     let world = World::new().await;
     let phone = world.phone("18.2");
     let mut sender = world.sandbox().await;
-    let mut post = world.post(&start_token(&phone), world.start());
+    let mut post = world.post(&start_token(&phone), &world.start());
     let answer = sender.send(&post).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
     assert_eq!(answer.headers["apns-id"], APNS_ID);
@@ -145,7 +145,7 @@ async fn production_gives_no_unique_id() {
         spec.set_world(crate::proto::simulator_v1::World::Production);
     });
     let mut sender = world.production().await;
-    let post = world.post(&start_token(&phone), json!({}));
+    let post = world.post(&start_token(&phone), &json!({}));
     let answer = sender.send(&post).await;
     assert_eq!(answer.status, 200);
     assert!(!answer.headers.contains_key("apns-unique-id"));

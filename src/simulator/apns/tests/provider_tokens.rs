@@ -8,7 +8,7 @@ use std::time::Duration;
 
 async fn verdict(world: &World, sender: &mut Sender, authorization: &str) -> (u16, String) {
     let phone = world.simulator.phones()[0].clone();
-    let mut post = world.post(&start_token(&phone), world.start());
+    let mut post = world.post(&start_token(&phone), &world.start());
     post.set("authorization", authorization);
     sender.send(&post).await.verdict()
 }

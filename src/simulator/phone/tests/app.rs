@@ -19,7 +19,7 @@ async fn phone(world: &World, tidings: &Tidings) -> Phone {
 }
 
 async fn start(world: &World, phone: &Phone) {
-    let post = world.post(&start_token(phone), world.start());
+    let post = world.post(&start_token(phone), &world.start());
     assert_eq!(world.sandbox().await.send(&post).await.status, 200);
 }
 
@@ -161,14 +161,14 @@ async fn an_app_reports_what_becomes_of_its_cards() {
     let mut aps = world.update(1, "C1");
     aps["stale-date"] = json!(world.seconds() + 10);
     let mut sender = world.sandbox().await;
-    sender.send(&world.post(&card.update_token, aps)).await;
+    sender.send(&world.post(&card.update_token, &aps)).await;
     world.clock.advance(Duration::from_secs(10));
     phone.snapshot();
     let mut aps = world.update(1, "landed");
     aps["event"] = json!("end");
     aps["dismissal-date"] = json!(world.seconds() + 900);
-    sender.send(&world.post(&card.update_token, aps)).await;
-    world.clock.advance(Duration::from_secs(900));
+    sender.send(&world.post(&card.update_token, &aps)).await;
+    world.clock.advance(Duration::from_mins(15));
     // Nobody looks: time passes on the phone all the same.
     let said = tidings.heard(6).await;
     let states: Vec<_> = said[3..].iter().map(|said| said.report().state()).collect();
@@ -250,4 +250,20 @@ async fn an_app_without_a_network_calls_when_it_has_one() {
     assert_eq!((tidings.said().len(), phone.snapshot().calls_waiting), (0, 2));
     phone.set_online(true);
     tidings.heard(2).await;
+}
+
+#[tokio::test]
+async fn an_app_says_who_logs_in_and_out() {
+    let world = World::new().await;
+    let tidings = Tidings::start().await;
+    let phone = phone(&world, &tidings).await;
+    phone.set_contact("ada");
+    tidings.heard(3).await;
+    phone.set_contact("");
+    let said = tidings.heard(4).await;
+    let contact = |call: usize| said[call].device().contact_key.clone();
+    assert_eq!(
+        (contact(0), contact(2), contact(3)),
+        (None, Some("ada".into()), Some(String::new()))
+    );
 }

@@ -81,7 +81,7 @@ async fn a_fault_is_set_awaited_and_released() {
     let fault_id = set.into_inner().fault_id;
 
     let mut sender = world.sandbox().await;
-    let post = world.post(&start_token(&phone), world.start());
+    let post = world.post(&start_token(&phone), &world.start());
     let (answer, _stream) = sender.begin(&post).await.unwrap();
     let timeout = Some(PATIENCE.try_into().unwrap());
     let wait = proto::GetFaultRequest { fault_id, hits: 1, holding: 1, timeout };

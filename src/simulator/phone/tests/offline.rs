@@ -11,7 +11,7 @@ async fn the_newest_push_waits_for_the_network_and_the_older_one_is_lost() {
     let (phone, token) = world.started(&mut sender).await;
     phone.set_online(false);
     for (later, gate) in [(1, "C1"), (2, "C2")] {
-        assert_eq!(sender.send(&world.post(&token, world.update(later, gate))).await.status, 200);
+        assert_eq!(sender.send(&world.post(&token, &world.update(later, gate))).await.status, 200);
     }
     assert_eq!(phone.snapshot().cards[0].shown.len(), 1, "nothing arrives");
     phone.set_online(true);
@@ -26,7 +26,7 @@ async fn a_push_with_expiration_0_is_tried_once() {
     let world = World::new().await;
     let mut sender = world.sandbox().await;
     let (phone, token) = world.started(&mut sender).await;
-    let mut post = world.post(&token, world.update(1, "C1"));
+    let mut post = world.post(&token, &world.update(1, "C1"));
     post.set("apns-expiration", "0");
     phone.set_online(false);
     assert_eq!(sender.send(&post).await.status, 200);
@@ -43,10 +43,10 @@ async fn a_stored_push_expires() {
     let mut sender = world.sandbox().await;
     let (phone, token) = world.started(&mut sender).await;
     phone.set_online(false);
-    let mut post = world.post(&token, world.update(1, "C1"));
+    let mut post = world.post(&token, &world.update(1, "C1"));
     post.set("apns-expiration", &(world.seconds() + 60).to_string());
     sender.send(&post).await;
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     phone.set_online(true);
     assert_eq!(phone.snapshot().drops[0].reason(), DropReason::OfflineExpired);
     assert_eq!(phone.snapshot().cards[0].shown.len(), 1);
@@ -58,7 +58,7 @@ async fn a_push_without_expiration_is_stored_for_long() {
     let mut sender = world.sandbox().await;
     let (phone, token) = world.started(&mut sender).await;
     phone.set_online(false);
-    let mut post = world.post(&token, world.update(1, "C1"));
+    let mut post = world.post(&token, &world.update(1, "C1"));
     post.unset("apns-expiration");
     sender.send(&post).await;
     world.clock.advance(Duration::from_hours(7));

@@ -23,7 +23,7 @@ async fn an_app_starts_an_activity_that_pushes_of_the_same_second_update() {
     let card = phone.snapshot().cards.remove(0);
     assert!(card.started_by_app);
     assert_eq!((card.content_json.as_str(), card.activity_id.as_str()), (CONTENT, "FLIGHT_1711"));
-    let post = world.post(&card.update_token, world.update(0, "C1"));
+    let post = world.post(&card.update_token, &world.update(0, "C1"));
     assert_eq!(world.sandbox().await.send(&post).await.status, 200);
     assert_eq!(phone.snapshot().cards[0].shown.len(), 2);
 }
@@ -75,7 +75,7 @@ async fn a_reinstalled_app_has_other_tokens_and_no_cards() {
     assert_eq!(seen.cards[0].state(), CardState::Gone);
     assert_ne!(start_token(&phone), before);
     for token in [before, update] {
-        let answer = sender.send(&world.post(&token, world.start())).await;
+        let answer = sender.send(&world.post(&token, &world.start())).await;
         assert_eq!(answer.verdict(), (410, "Unregistered".to_owned()));
     }
 }

@@ -1,8 +1,8 @@
 //! Starts by push.
 
-use crate::proto::simulator_v1::{CardState, DropReason, PhoneSpec, TokenProgress};
+use crate::proto::simulator_v1::{CardState, Drop, DropReason, PhoneSpec, TokenProgress};
 use crate::simulator::Config;
-use crate::simulator::sender::{World, start_token};
+use crate::simulator::sender::{World, provider_token, start_token};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -88,11 +88,11 @@ async fn a_start_that_breaks_a_rule_shows_nothing_and_the_log_says_why() {
         let phone = world.phone(os_version);
         let mut aps = world.start();
         make(&mut aps);
-        let answer = sender.send(&world.post(&start_token(&phone), aps)).await;
+        let answer = sender.send(&world.post(&start_token(&phone), &aps)).await;
         assert_eq!(answer.status, 200, "{mistake}: APNs does not look into the payload");
         let phone = phone.snapshot();
         assert!(phone.cards.is_empty(), "{mistake}");
-        let reasons: Vec<DropReason> = phone.drops.iter().map(|dropped| dropped.reason()).collect();
+        let reasons: Vec<DropReason> = phone.drops.iter().map(Drop::reason).collect();
         assert_eq!(reasons, [reason], "{mistake}");
         assert!(!phone.drops[0].apns_id.is_empty() && !phone.drops[0].detail.is_empty());
     }
@@ -102,7 +102,7 @@ async fn a_start_that_breaks_a_rule_shows_nothing_and_the_log_says_why() {
 async fn a_body_that_is_no_json_is_unreadable() {
     let world = World::new().await;
     let phone = world.phone("18.2");
-    let mut post = world.post(&start_token(&phone), world.start());
+    let mut post = world.post(&start_token(&phone), &world.start());
     post.body = b"{\"aps\":".to_vec();
     assert_eq!(world.sandbox().await.send(&post).await.status, 200);
     assert_eq!(phone.snapshot().drops[0].reason(), DropReason::Unreadable);
@@ -130,7 +130,7 @@ async fn a_start_for_a_person_who_forbids_activities_is_dropped() {
     let world = World::new().await;
     let phone = world.phone("18.2");
     phone.set_activities_enabled(false);
-    let post = world.post(&start_token(&phone), world.start());
+    let post = world.post(&start_token(&phone), &world.start());
     assert_eq!(world.sandbox().await.send(&post).await.status, 200);
     assert_eq!(phone.snapshot().drops[0].reason(), DropReason::ActivitiesDisabled);
 }
@@ -140,7 +140,7 @@ async fn every_start_opens_a_new_card_with_what_it_carries() {
     let world = World::new().await;
     let phone = world.phone("18.2");
     let mut sender = world.sandbox().await;
-    let post = world.post(&start_token(&phone), world.start());
+    let post = world.post(&start_token(&phone), &world.start());
     for _ in 0..2 {
         assert_eq!(sender.send(&post).await.status, 200);
     }
@@ -161,7 +161,7 @@ async fn localised_alerts_are_alerts_too() {
     let phone = world.phone("18.2");
     let mut aps = world.start();
     aps["alert"] = json!({"title": {"loc-key": "T", "loc-args": []}, "body": {"loc-key": "B"}});
-    world.sandbox().await.send(&world.post(&start_token(&phone), aps)).await;
+    world.sandbox().await.send(&world.post(&start_token(&phone), &aps)).await;
     assert_eq!(phone.snapshot().cards.len(), 1);
 }
 
@@ -183,7 +183,7 @@ async fn from_ios_18_on_a_card_gets_a_token_only_if_the_push_asks_for_it() {
         let phone = world.phone(os_version);
         let mut aps = world.start();
         make(&mut aps);
-        sender.send(&world.post(&start_token(&phone), aps)).await;
+        sender.send(&world.post(&start_token(&phone), &aps)).await;
         let card = phone.snapshot().cards.remove(0);
         assert_eq!(!card.update_token.is_empty(), has_token, "{os_version}");
         let progress = card.token_progress();
@@ -197,7 +197,7 @@ async fn starts_have_a_budget_that_comes_back() {
     let world = World::with(config).await;
     let phone = world.phone("18.2");
     let mut sender = world.sandbox().await;
-    let post = world.post(&start_token(&phone), world.start());
+    let post = world.post(&start_token(&phone), &world.start());
     for _ in 0..11 {
         assert_eq!(sender.send(&post).await.status, 200);
     }
@@ -206,9 +206,8 @@ async fn starts_have_a_budget_that_comes_back() {
     assert_eq!(seen.drops[0].reason(), DropReason::StartBudget);
 
     world.clock.advance(Duration::from_hours(24));
-    let mut post = world.post(&start_token(&phone), world.start());
-    let token =
-        super::super::super::sender::provider_token(world.simulator.credential(), world.seconds());
+    let mut post = world.post(&start_token(&phone), &world.start());
+    let token = provider_token(world.simulator.credential(), world.seconds());
     post.set("authorization", &format!("bearer {token}"));
     sender.send(&post).await;
     assert_eq!(phone.snapshot().cards.len(), 11);
@@ -219,7 +218,7 @@ async fn an_app_has_only_so_many_living_cards() {
     let world = World::with(Config { live_cards_max: 1, ..Config::default() }).await;
     let phone = world.phone("18.2");
     let mut sender = world.sandbox().await;
-    let post = world.post(&start_token(&phone), world.start());
+    let post = world.post(&start_token(&phone), &world.start());
     sender.send(&post).await;
     sender.send(&post).await;
     assert_eq!(phone.snapshot().drops[0].reason(), DropReason::TooManyCards);

@@ -81,10 +81,9 @@ impl Tidings {
         let mut said = self.notes.said.subscribe();
         let waited =
             tokio::time::timeout(PATIENCE, said.wait_for(|said| said.len() >= calls)).await;
-        match waited {
-            Ok(said) => said.unwrap().clone(),
-            Err(_) => panic!("{} of {calls} calls came: {:?}", self.said().len(), self.said()),
-        }
+        let heard = waited.is_ok_and(|said| said.is_ok());
+        assert!(heard, "{} of {calls} calls came: {:?}", self.said().len(), self.said());
+        self.said()
     }
 
     fn note<T>(&self, request: Request<T>, said: impl FnOnce(T) -> Said) -> Result<(), Status> {

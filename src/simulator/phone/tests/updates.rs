@@ -1,12 +1,12 @@
 //! Updates, ends, and the life of a card.
 
-use crate::proto::simulator_v1::{Card, CardState, CloseCause, DropReason, Phone, ShownBy};
+use crate::proto::simulator_v1::{Card, CardState, CloseCause, Drop, DropReason, Phone, ShownBy};
 use crate::simulator::sender::{BUNDLE, Sender, World, provider_token, start_token};
 use serde_json::{Value, json};
 use std::time::Duration;
 
 fn reasons(phone: &Phone) -> Vec<DropReason> {
-    phone.drops.iter().map(|dropped| dropped.reason()).collect()
+    phone.drops.iter().map(Drop::reason).collect()
 }
 
 fn gates(card: &Card) -> Vec<String> {
@@ -18,7 +18,7 @@ fn gates(card: &Card) -> Vec<String> {
 }
 
 async fn push(world: &World, sender: &mut Sender, token: &str, aps: Value) {
-    let mut post = world.post(token, aps);
+    let mut post = world.post(token, &aps);
     let fresh = provider_token(world.simulator.credential(), world.seconds());
     post.set("authorization", &format!("bearer {fresh}"));
     // A connection may not change its provider token often, so a moved clock means a new one.
@@ -221,7 +221,7 @@ async fn content_becomes_stale_at_its_date_until_newer_content_comes() {
     world.clock.advance(Duration::from_secs(1));
     assert_eq!(phone.snapshot().cards[0].state(), CardState::Stale);
     push(&world, &mut sender, &token, world.update(1, "C2")).await;
-    world.clock.advance(Duration::from_secs(600));
+    world.clock.advance(Duration::from_mins(10));
     assert_eq!(phone.snapshot().cards[0].state(), CardState::Active);
 }
 
@@ -258,7 +258,7 @@ async fn a_card_that_nobody_looked_at_for_a_day_is_gone_at_the_right_time() {
 async fn an_ordinary_push_is_no_live_activity() {
     let world = World::new().await;
     let phone = world.phone("18.2");
-    let mut post = world.post(&phone.snapshot().device_token, world.start());
+    let mut post = world.post(&phone.snapshot().device_token, &world.start());
     post.set("apns-topic", BUNDLE);
     post.set("apns-push-type", "alert");
     assert_eq!(world.sandbox().await.send(&post).await.status, 200);
