@@ -106,3 +106,22 @@ async fn handshake(
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     connector.connect("127.0.0.1".try_into().unwrap(), stream).await
 }
+
+#[tokio::test]
+async fn a_shutdown_ends_listeners_and_connections() {
+    let world = World::new().await;
+    let phone = world.phone("18.2");
+    let mut sender = world.sandbox().await;
+    let post = world.post(&start_token(&phone), &world.start());
+    assert_eq!(sender.send(&post).await.status, 200);
+    let addresses = [
+        world.simulator.sandbox_url().replace("https://", ""),
+        world.simulator.production_url().replace("https://", ""),
+        world.simulator.control_address().to_string(),
+    ];
+    tokio::time::timeout(PATIENCE, world.simulator.shutdown()).await.expect("in time");
+    tokio::time::timeout(PATIENCE, sender.connection).await.expect("it is closed").unwrap().ok();
+    for address in addresses {
+        assert!(TcpStream::connect(&address).await.is_err(), "{address}");
+    }
+}

@@ -1,6 +1,6 @@
 //! Starts by push.
 
-use crate::proto::simulator_v1::{CardState, Drop, DropReason, PhoneSpec, TokenProgress};
+use crate::proto::simulator_v1::{CardState, Drop, DropReason, PhoneSpec, Template, TokenProgress};
 use crate::simulator::Config;
 use crate::simulator::sender::{World, provider_token, start_token};
 use serde_json::{Value, json};
@@ -225,4 +225,18 @@ async fn an_app_has_only_so_many_living_cards() {
     phone.dismiss("").unwrap();
     sender.send(&post).await;
     assert_eq!(phone.snapshot().cards.len(), 2);
+}
+
+#[tokio::test]
+async fn a_token_starts_activities_of_its_own_type_only() {
+    let world = World::new().await;
+    let phone = world.phone_with("18.2", |spec| {
+        let taxi = Template { attributes_type: "Taxi".into(), ..Template::default() };
+        spec.templates.push(taxi);
+    });
+    let tokens = phone.snapshot().start_tokens;
+    assert_eq!(tokens[1].attributes_type, "Taxi");
+    let post = world.post(&tokens[1].token, &world.start());
+    assert_eq!(world.sandbox().await.send(&post).await.status, 200);
+    assert_eq!(phone.snapshot().drops[0].reason(), DropReason::AttributesTypeUnknown);
 }
