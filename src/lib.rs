@@ -24,5 +24,6 @@ pub mod proto;
 pub mod provider;
 pub mod secrets;
 pub mod service;
+pub mod simulator;
 pub mod store;
 pub mod telemetry;

@@ -1,0 +1,282 @@
+//! Apple and the phones, simulated: APNs over TLS and HTTP/2 with its checks, devices that obey ActivityKit and talk
+//! to Tidings as an app does, and a gRPC API to act on them, to read their screens and to let things go wrong.
+//!
+//! May import `clock`, `proto` and external crates, nothing else of Tidings: it has its own copy of Apple's rules, so
+//! that one mistake cannot hide in both. What APNs answers never depends on what a phone makes of a push; why a screen
+//! did not change is in the phone's log.
+
+mod apns;
+mod control;
+mod hub;
+mod phone;
+#[cfg(test)]
+mod sender;
+mod tls;
+
+pub use phone::{Phone, Refusal};
+
+use crate::clock::{Clock, Time};
+use crate::proto::simulator_v1::{
+    Credential, Fault, FaultStatus, ListPushesRequest, PhoneSpec, Push, World,
+};
+use anyhow::Context as _;
+use hub::Hub;
+use prost_types::Timestamp;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// How often time passes on phones that nobody looks at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Where the simulator listens, and its limits.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// APNs for builds from Xcode. Port 0 takes a free one.
+    pub sandbox_listen: SocketAddr,
+    /// APNs for `TestFlight` and the App Store.
+    pub production_listen: SocketAddr,
+    /// The control API, without TLS.
+    pub control_listen: SocketAddr,
+    /// Bundle ids of the account besides those of phones.
+    pub bundles: Vec<String>,
+    /// Streams that a connection may open once a request of it succeeded.
+    pub streams_max: u32,
+    /// Connections to each world.
+    pub connections_max: usize,
+    /// How often a connection may change its provider token.
+    pub provider_token_interval: Duration,
+    /// Phones.
+    pub phones_max: usize,
+    /// Tokens, dead ones included.
+    pub tokens_max: usize,
+    /// Records of pushes; the oldest are forgotten first.
+    pub pushes_max: usize,
+    /// How long the token of a closed card is still answered with 200.
+    pub closed_token_life: Duration,
+    /// Starts by push that a phone takes within the window.
+    pub start_budget: usize,
+    /// The window of the starts.
+    pub start_budget_window: Duration,
+    /// Living cards of one app on one phone.
+    pub live_cards_max: usize,
+    /// How long an app repeats a call that fails for a passing reason.
+    pub call_retry_for: Duration,
+    /// How long an app waits for one answer.
+    pub call_timeout: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        Self {
+            sandbox_listen: free,
+            production_listen: free,
+            control_listen: free,
+            bundles: Vec::new(),
+            streams_max: 1_000,
+            connections_max: 1_000,
+            provider_token_interval: Duration::from_mins(20),
+            phones_max: 10_000,
+            tokens_max: 1_000_000,
+            pushes_max: 100_000,
+            closed_token_life: Duration::from_mins(1),
+            start_budget: 10,
+            start_budget_window: Duration::from_hours(24),
+            live_cards_max: 5,
+            call_retry_for: Duration::from_mins(1),
+            call_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// A running simulator. It ends when it is shut down or dropped.
+pub struct Simulator {
+    hub: Arc<Hub>,
+    sandbox: SocketAddr,
+    production: SocketAddr,
+    control: SocketAddr,
+    ca_pem: String,
+    credential: Credential,
+    tasks: JoinSet<()>,
+}
+
+/// Starts APNs, the control API and the passing of time.
+pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Simulator> {
+    let identity = tls::Identity::generate().context("the simulator's certificates")?;
+    let sandbox = listen(config.sandbox_listen).await?;
+    let production = listen(config.production_listen).await?;
+    let control = listen(config.control_listen).await?;
+    let hub = Arc::new(Hub::new(config, clock));
+    let credential = hub.account().create_key()?;
+    let mut simulator = Simulator {
+        hub: Arc::clone(&hub),
+        sandbox: sandbox.local_addr()?,
+        production: production.local_addr()?,
+        control: control.local_addr()?,
+        ca_pem: identity.ca_pem,
+        credential,
+        tasks: JoinSet::new(),
+    };
+    let connections = Arc::new(AtomicI64::new(0));
+    for (world, socket) in [(World::Sandbox, sandbox), (World::Production, production)] {
+        let (acceptor, hub) = (identity.acceptor.clone(), Arc::clone(&hub));
+        let connections = Arc::clone(&connections);
+        let listener = apns::Listener { world, socket, acceptor, hub, connections };
+        simulator.tasks.spawn(listener.serve());
+    }
+    simulator.tasks.spawn(control::serve(control, simulator.info(), Arc::clone(&hub)));
+    simulator.tasks.spawn(pass_time(hub));
+    Ok(simulator)
+}
+
+impl Simulator {
+    /// Where APNs listens for builds from Xcode.
+    pub fn sandbox_url(&self) -> String {
+        format!("https://{}", self.sandbox)
+    }
+
+    /// Where APNs listens for `TestFlight` and the App Store.
+    pub fn production_url(&self) -> String {
+        format!("https://{}", self.production)
+    }
+
+    /// Where the control API listens, without TLS.
+    pub fn control_address(&self) -> SocketAddr {
+        self.control
+    }
+
+    /// The certificate to trust.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// The account's first key.
+    pub fn credential(&self) -> &Credential {
+        &self.credential
+    }
+
+    /// Makes another key of the same team.
+    pub fn create_credential(&self) -> anyhow::Result<Credential> {
+        self.hub.account().create_key()
+    }
+
+    /// Refuses what a key signs from now on; false if there is no such key.
+    pub fn revoke_credential(&self, key_id: &str) -> bool {
+        self.hub.account().revoke_key(key_id)
+    }
+
+    /// Allows the topics of a bundle id; false if there are too many. Making a phone allows those of its app.
+    pub fn add_bundle(&self, bundle_id: &str) -> bool {
+        self.hub.account().add_bundle(bundle_id)
+    }
+
+    /// Makes a phone and launches its app.
+    pub fn create_phone(&self, spec: PhoneSpec) -> Result<Phone, Refusal> {
+        Phone::create(spec, &self.hub)
+    }
+
+    /// A phone by its name.
+    pub fn phone(&self, phone_id: &str) -> Option<Phone> {
+        self.hub.phone(phone_id)
+    }
+
+    /// All phones in the order of their names.
+    pub fn phones(&self) -> Vec<Phone> {
+        self.hub.phones().values().cloned().collect()
+    }
+
+    /// Has APNs answer a token with 410 from now on; false if there is no such token.
+    pub fn kill_token(&self, token: &str) -> bool {
+        let now = self.hub.clock.now();
+        self.hub.registry().kill(token, now, "Unregistered")
+    }
+
+    /// Lets something go wrong at APNs; returns the fault's number, or none if there are too many.
+    pub fn set_fault(&self, fault: Fault) -> Option<i64> {
+        self.hub.faults().set(fault)
+    }
+
+    /// A fault and what it has done.
+    pub fn fault(&self, fault_id: i64) -> Option<FaultStatus> {
+        self.hub.faults().status(fault_id)
+    }
+
+    /// Ends a fault and answers what it held; every fault if none is named. False if there is no such fault.
+    pub fn release_fault(&self, fault_id: Option<i64>) -> bool {
+        self.hub.release_fault(fault_id)
+    }
+
+    /// The requests that APNs received, oldest first, a page of them.
+    pub fn pushes(&self, request: &ListPushesRequest) -> Vec<Push> {
+        self.hub.record().list(request)
+    }
+
+    /// How many requests APNs received.
+    pub fn pushes_received(&self) -> i64 {
+        self.hub.record().received()
+    }
+
+    /// Waits until the simulator is as asked; false if that took too long. `timeout` is real time, whatever the
+    /// simulator's clock says.
+    pub async fn wait_for(&self, timeout: Duration, is_as_asked: impl Fn(&Self) -> bool) -> bool {
+        let is_as_asked = || is_as_asked(self);
+        self.hub.wait_for(timeout, is_as_asked).await
+    }
+
+    /// Ends every listener, connection and phone.
+    pub async fn shutdown(mut self) {
+        self.hub.shutdown.cancel();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    fn info(&self) -> crate::proto::simulator_v1::GetInfoResponse {
+        crate::proto::simulator_v1::GetInfoResponse {
+            sandbox_url: self.sandbox_url(),
+            production_url: self.production_url(),
+            ca_pem: self.ca_pem.clone(),
+            credential: Some(self.credential.clone()),
+        }
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.hub.shutdown.cancel();
+        self.hub.phones().clear();
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("listening on {address}"))
+}
+
+/// Looks at every phone now and then, so that what time does to cards is also reported by apps nobody watches.
+async fn pass_time(hub: Arc<Hub>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            () = hub.shutdown.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let phones: Vec<Phone> = hub.phones().values().cloned().collect();
+        for phone in phones {
+            phone.age();
+        }
+    }
+}
+
+/// An instant as protobuf has it.
+fn stamp(time: Time) -> Timestamp {
+    let nanos = time.0.rem_euclid(1_000) * 1_000_000;
+    Timestamp { seconds: time.seconds(), nanos: i32::try_from(nanos).unwrap_or(0) }
+}
+
+/// An instant of protobuf.
+fn time(stamp: &Timestamp) -> Time {
+    Time(Time::from_seconds(stamp.seconds).0.saturating_add(i64::from(stamp.nanos) / 1_000_000))
+}

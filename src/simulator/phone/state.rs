@@ -1,0 +1,317 @@
+//! What a phone is and has: the data that rules, actions and the app work on.
+//!
+//! May import `clock`, `proto` and the rest of `simulator`. Every list is bounded; a closed card never lives again.
+
+use super::super::apns::registry::{Entry, Kind};
+use super::super::hub::Hub;
+use super::super::stamp;
+use super::app::Call;
+use super::{Delivery, template};
+use crate::clock::Time;
+use crate::proto::simulator_v1::{
+    self as proto, CardState, CloseCause, Drop, DropReason, Phone, PhoneSpec, StartToken, Template,
+    TokenProgress, World,
+};
+use crate::proto::v1::ReportedState;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How many cards, states, drops and calls a phone remembers.
+const MEMORY_MAX: usize = 1_000;
+/// How long a card lives at most.
+/// <https://developer.apple.com/documentation/activitykit/displaying-live-data-with-live-activities>
+const LIFE_MAX: Duration = Duration::from_hours(8);
+/// How long an ended card stays on the Lock Screen at most.
+pub(super) const AFTERLIFE_MAX: Duration = Duration::from_hours(4);
+const FIRST_WITH_PUSH_TO_START: Version = Version(17, 2);
+const FIRST_WITH_CHANNELS: Version = Version(18, 0);
+
+/// Major and minor version of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Version(pub(super) u32, pub(super) u32);
+
+/// A phone.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four switches that have nothing to do with one another"
+)]
+pub(super) struct State {
+    pub(super) phone_id: Arc<str>,
+    pub(super) bundle_id: Arc<str>,
+    pub(super) spec: PhoneSpec,
+    pub(super) version: Version,
+    pub(super) online: bool,
+    pub(super) running: bool,
+    pub(super) enabled: bool,
+    pub(super) holding: bool,
+    pub(super) cards: Vec<Card>,
+    pub(super) drops: VecDeque<Drop>,
+    pub(super) calls: VecDeque<proto::AppCall>,
+    pub(super) start_tokens: Vec<StartToken>,
+    pub(super) device_token: String,
+    /// The one place where APNs keeps a push for this app while the phone is offline.
+    pub(super) stored: Option<Delivery>,
+    /// When starts by push were taken, within the window of the budget.
+    pub(super) starts: VecDeque<Time>,
+    pub(super) pushes_taken: i64,
+    pub(super) calls_waiting: i64,
+    pub(super) changes: u64,
+    /// Calls that the app is to make; sent to it when the lock is given back.
+    pub(super) outbox: Vec<Call>,
+}
+
+/// A card: what can be seen of it, and what only the system knows.
+pub(super) struct Card {
+    pub(super) seen: proto::Card,
+    pub(super) template: Template,
+    /// The newest timestamp shown, in seconds.
+    pub(super) timestamp: i64,
+    pub(super) started_at: Time,
+    pub(super) stale_at: Option<Time>,
+    pub(super) gone_at: Option<Time>,
+    pub(super) token_at: Time,
+    /// The app has registered the card before, so Tidings knows its data.
+    pub(super) known: bool,
+    /// The app has said that the card has ended or was closed.
+    pub(super) told: bool,
+}
+
+/// How a card's life ends.
+pub(super) struct Closing {
+    pub(super) cause: CloseCause,
+    pub(super) state: CardState,
+    pub(super) gone_at: Time,
+}
+
+impl Version {
+    /// Reads `18.2` or `18`; anything after the minor version is dropped.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split('.').map(str::parse);
+        let major = parts.next()?.ok()?;
+        let minor = parts.next().unwrap_or(Ok(0)).ok()?;
+        Some(Self(major, minor))
+    }
+}
+
+impl State {
+    pub(super) fn world(&self) -> World {
+        match self.spec.world() {
+            World::Unspecified => World::Sandbox,
+            world => world,
+        }
+    }
+
+    pub(super) fn can_start_by_push(&self) -> bool {
+        self.version >= FIRST_WITH_PUSH_TO_START
+    }
+
+    pub(super) fn knows_channels(&self) -> bool {
+        self.version >= FIRST_WITH_CHANNELS
+    }
+
+    pub(super) fn template_of(&self, name: &str) -> Option<&Template> {
+        self.spec.templates.iter().find(|known| template::attributes_type(known) == name)
+    }
+
+    pub(super) fn issue(&self, kind: Kind, hub: &Hub) -> Option<String> {
+        hub.registry().issue(Entry {
+            world: self.world(),
+            bundle_id: Arc::clone(&self.bundle_id),
+            phone_id: Arc::clone(&self.phone_id),
+            kind,
+            replaced: false,
+            death: None,
+        })
+    }
+
+    pub(super) fn drop_push(&mut self, dropped: Drop, reason: DropReason, now: Time) {
+        let dropped = Drop { time: Some(stamp(now)), reason: reason.into(), ..dropped };
+        remember(&mut self.drops, dropped);
+    }
+
+    pub(super) fn note_call(&mut self, call: proto::AppCall) {
+        remember(&mut self.calls, call);
+    }
+
+    pub(super) fn card(&mut self, card_id: &str) -> Option<&mut Card> {
+        self.cards.iter_mut().find(|card| card.seen.card_id == card_id)
+    }
+
+    pub(super) fn add_card(&mut self, card: Card) {
+        if self.cards.len() >= MEMORY_MAX {
+            let oldest_closed = self.cards.iter().position(|card| !card.on_screen());
+            self.cards.remove(oldest_closed.unwrap_or(0));
+        }
+        self.cards.push(card);
+    }
+
+    /// Ends a card's life; its token dies a little later. The app hears of it.
+    pub(super) fn close(&mut self, card_id: &str, closing: &Closing, now: Time, hub: &Hub) {
+        let life = match self.spec.closed_token_life {
+            Some(life) => Duration::try_from(life).unwrap_or_default(),
+            None => hub.config.closed_token_life,
+        };
+        let Some(card) = self.card(card_id) else { return };
+        card.seen.set_state(closing.state);
+        card.seen.set_close_cause(closing.cause);
+        card.seen.end_time.get_or_insert_with(|| stamp(now));
+        card.gone_at = Some(closing.gone_at);
+        hub.registry().kill(&card.seen.update_token, now + life, "ExpiredToken");
+        card.told = false;
+        self.report_closed(card_id);
+    }
+
+    /// Has the app say that a card has ended or was closed.
+    pub(super) fn report_closed(&mut self, card_id: &str) {
+        let running = self.running;
+        let Some(card) = self.card(card_id).filter(|card| !card.told) else { return };
+        card.told = running;
+        let state = match card.seen.state() {
+            CardState::Dismissed => ReportedState::Dismissed,
+            _ => ReportedState::Ended,
+        };
+        self.report(card_id, state);
+    }
+
+    /// Has the app say what became of a card. Lost if it does not run.
+    fn report(&mut self, card_id: &str, state: ReportedState) {
+        self.outbox.push(Call::Report { card_id: card_id.to_owned(), state });
+    }
+
+    /// Lets time pass: content becomes stale, lives end, cards leave the screen. True if anything changed.
+    pub(super) fn age(&mut self, now: Time, hub: &Hub) -> bool {
+        // A life ends first, so that a card that is long overdue also leaves the screen at once.
+        let ended = self.end_overdue(now, hub);
+        let mut reports = Vec::new();
+        for card in &mut self.cards {
+            let passed = |at: Option<Time>| at.is_some_and(|at| at <= now);
+            let (state, report) = match card.seen.state() {
+                CardState::Active if passed(card.stale_at) => {
+                    (CardState::Stale, ReportedState::Stale)
+                }
+                CardState::Ended if passed(card.gone_at) => {
+                    (CardState::Gone, ReportedState::Dismissed)
+                }
+                _ => continue,
+            };
+            card.seen.set_state(state);
+            reports.push((card.seen.card_id.clone(), report));
+        }
+        let changed = ended || !reports.is_empty();
+        for (card_id, state) in reports {
+            self.report(&card_id, state);
+        }
+        changed
+    }
+
+    fn end_overdue(&mut self, now: Time, hub: &Hub) -> bool {
+        let overdue = |card: &&Card| card.lives() && now.since(card.started_at) >= LIFE_MAX;
+        let overdue: Vec<(String, Time)> = self
+            .cards
+            .iter()
+            .filter(overdue)
+            .map(|card| (card.seen.card_id.clone(), card.started_at + LIFE_MAX))
+            .collect();
+        for (card_id, ended_at) in &overdue {
+            let gone_at = *ended_at + AFTERLIFE_MAX;
+            let closing = Closing { cause: CloseCause::System, state: CardState::Ended, gone_at };
+            self.close(card_id, &closing, *ended_at, hub);
+        }
+        !overdue.is_empty()
+    }
+
+    /// What can be seen from outside.
+    pub(super) fn view(&self) -> Phone {
+        Phone {
+            phone_id: self.phone_id.to_string(),
+            device_id: self.spec.device_id.clone(),
+            bundle_id: self.bundle_id.to_string(),
+            form_factor: self.spec.form_factor,
+            os_version: self.spec.os_version.clone(),
+            world: self.world().into(),
+            online: self.online,
+            app_running: self.running,
+            activities_enabled: self.enabled,
+            holds_tokens: self.holding,
+            cards: self.cards.iter().map(Card::view).collect(),
+            drops: self.drops.iter().cloned().collect(),
+            calls: self.calls.iter().cloned().collect(),
+            start_tokens: self.start_tokens.clone(),
+            device_token: self.device_token.clone(),
+            pushes_taken: self.pushes_taken,
+            calls_waiting: self.calls_waiting,
+            version: i64::try_from(self.changes).unwrap_or(i64::MAX),
+        }
+    }
+}
+
+impl Card {
+    /// A card that shows nothing yet; its attributes say whose it is.
+    pub(super) fn new(template: &Template, attributes: String, now: Time) -> Self {
+        let (activity_id, run) = template::identity(template, &attributes);
+        let seen = proto::Card {
+            card_id: Uuid::new_v4().hyphenated().to_string().to_uppercase(),
+            activity_type: template.activity_type.clone(),
+            activity_id,
+            run,
+            state: CardState::Active.into(),
+            attributes_json: attributes,
+            start_time: Some(stamp(now)),
+            ..proto::Card::default()
+        };
+        Card {
+            seen,
+            template: template.clone(),
+            timestamp: i64::MIN,
+            started_at: now,
+            stale_at: None,
+            gone_at: None,
+            token_at: now,
+            known: false,
+            told: false,
+        }
+    }
+
+    /// It takes updates.
+    pub(super) fn lives(&self) -> bool {
+        matches!(self.seen.state(), CardState::Active | CardState::Stale)
+    }
+
+    /// A person can see it.
+    pub(super) fn on_screen(&self) -> bool {
+        self.lives() || self.seen.state() == CardState::Ended
+    }
+
+    /// Shows a state.
+    pub(super) fn show(&mut self, shown: proto::Shown) {
+        self.seen.content_json.clone_from(&shown.content_json);
+        if self.seen.shown.len() >= MEMORY_MAX {
+            self.seen.shown.remove(0);
+        }
+        self.seen.shown.push(shown);
+    }
+
+    /// The app keeps the token back, or begins to register it.
+    pub(super) fn set_progress(&mut self, progress: TokenProgress) {
+        if !self.seen.update_token.is_empty() {
+            self.seen.set_token_progress(progress);
+        }
+    }
+
+    fn view(&self) -> proto::Card {
+        proto::Card {
+            on_screen: self.on_screen(),
+            gone_time: self.gone_at.map(stamp),
+            ..self.seen.clone()
+        }
+    }
+}
+
+fn remember<T>(memory: &mut VecDeque<T>, item: T) {
+    if memory.len() >= MEMORY_MAX {
+        memory.pop_front();
+    }
+    memory.push_back(item);
+}
