@@ -60,7 +60,7 @@ async fn apps(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .name("apps_of_workspace")
                 .from("apps", "workspace_id")
                 .to("workspaces", "id")
-                .on_delete(ForeignKeyAction::Restrict),
+                .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
     manager.create_table(table).await?;

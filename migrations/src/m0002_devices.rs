@@ -57,7 +57,7 @@ async fn devices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .from("devices", "app_id")
                 .to("apps", "workspace_id")
                 .to("apps", "id")
-                .on_delete(ForeignKeyAction::Restrict),
+                .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
     manager.create_table(table).await?;

@@ -57,7 +57,7 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .name("activities_of_workspace")
                 .from("activities", "workspace_id")
                 .to("workspaces", "id")
-                .on_delete(ForeignKeyAction::Restrict),
+                .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
     manager.create_table(table).await?;

@@ -45,3 +45,31 @@ async fn pending_on(connection: &DatabaseConnection) -> Result<Vec<String>> {
     }
     Ok(known.into_iter().filter(|name| !applied.contains(name)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Reason;
+    use crate::store::{Config, Lane, On, Store};
+    use futures::future::FutureExt;
+    use sea_orm::ConnectionTrait;
+
+    #[tokio::test]
+    async fn a_schema_newer_than_the_program_is_refused() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("tidings.db");
+        let config = Config { url: format!("sqlite://{}", path.display()), ..Config::default() };
+        let store = Store::open(&config).await.unwrap();
+        store.migrate().await.unwrap();
+        let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)";
+        let write = store.write(Lane::Accept, move |tx| {
+            async move { Ok(tx.handle().db.execute_unprepared(newer).await?.rows_affected()) }
+                .boxed()
+        });
+        assert_eq!(write.await.unwrap(), 1);
+        for refused in [store.migrate().await, store.pending_migrations().await] {
+            let refused = refused.unwrap_err();
+            assert_eq!(refused.reason, Reason::Unavailable);
+            assert!(refused.message.contains("m9999_future"), "{}", refused.message);
+        }
+    }
+}

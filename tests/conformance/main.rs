@@ -1,0 +1,112 @@
+//! Every fact of the store, written so that the same suite runs on any database. A fact takes a world with an empty,
+//! migrated store; `facts!` makes a test of it for each database.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test may fail loudly; these helpers are outside of #[test]"
+)]
+
+mod activities;
+mod audiences;
+mod log;
+mod progress;
+mod requests;
+mod schema;
+mod shards;
+mod subscriptions;
+mod tenants;
+mod tokens;
+mod world;
+
+macro_rules! facts {
+    ($($module:ident { $($fact:ident),+ $(,)? })+) => {
+        mod sqlite {
+            $(
+                mod $module {
+                    $(
+                        #[tokio::test]
+                        async fn $fact() {
+                            crate::$module::$fact(crate::world::World::sqlite().await).await;
+                        }
+                    )+
+                }
+            )+
+        }
+    };
+}
+
+facts! {
+    activities {
+        every_field_of_an_activity_comes_back,
+        every_field_of_a_revision_comes_back,
+        an_activity_is_found_in_its_own_workspace_alone,
+        activities_are_listed_newest_first_in_pages_and_filtered,
+        activities_behind_their_marks_are_found,
+        revisions_are_found_by_number_run_and_scope,
+        only_live_alerts_are_found_newest_first,
+        an_expansion_is_pending_until_it_is_done,
+    }
+    audiences {
+        pages_of_contacts_hold_every_device_once,
+        pages_go_by_device_ids_and_by_all_devices,
+        only_the_apps_of_an_audience_are_in_it,
+        of_a_contact_the_latest_device_that_can_show_it_is_taken,
+        a_device_belongs_by_contact_by_id_or_by_workspace,
+        a_candidate_brings_its_newest_good_push_to_start_token,
+    }
+    log {
+        every_field_of_a_delivery_comes_back,
+        deliveries_are_listed_newest_first_and_filtered,
+        events_are_kept_in_the_order_of_their_commits,
+        thousands_of_rows_are_written_in_one_change,
+    }
+    progress {
+        every_subscription_is_counted_once_for_what_it_is,
+        a_run_without_subscriptions_has_no_routes,
+    }
+    requests {
+        a_request_id_is_new_once_and_then_replays,
+        a_request_id_of_another_request_is_refused,
+        a_request_id_is_forgotten_after_a_day,
+        a_failed_write_leaves_its_request_id_free,
+        the_mark_of_the_clock_and_the_fingerprint_key_are_kept,
+    }
+    schema {
+        migrations_are_applied_once_and_by_name,
+        a_fresh_database_says_what_is_pending,
+    }
+    shards {
+        every_field_of_a_shard_comes_back,
+        shards_come_due_in_order_without_those_taken,
+        a_mark_raises_what_is_wanted_and_never_delays,
+        a_change_brings_a_shard_forward_and_never_delays,
+        a_shard_behind_that_nothing_wakes_is_found,
+        a_place_has_room_until_its_shard_is_full,
+    }
+    subscriptions {
+        every_field_of_a_subscription_comes_back,
+        a_device_has_one_subscription_per_run,
+        subscriptions_are_found_by_device_run_and_card,
+        members_come_with_device_and_tokens_in_pages,
+        exceptions_are_those_that_need_something_of_their_own,
+        a_target_selects_what_fits_every_kind_of_selector,
+        subscriptions_are_listed_with_device_and_shard,
+    }
+    tenants {
+        workspaces_have_names_of_their_own,
+        apps_have_bundle_ids_of_their_own_in_a_workspace,
+        what_is_in_use_is_not_deleted,
+        the_newest_credential_for_a_world_signs,
+        api_keys_are_found_by_id_and_listed_by_workspace,
+        activity_types_are_put_listed_and_deleted,
+        no_tenant_sees_another,
+    }
+    tokens {
+        every_field_of_a_device_comes_back,
+        devices_are_listed_in_pages_and_filtered,
+        every_field_of_a_token_comes_back,
+        a_token_is_found_by_fingerprint_in_its_workspace_and_app,
+        a_fingerprint_is_one_token,
+        the_newest_good_push_to_start_token_is_found,
+    }
+}
