@@ -4,7 +4,8 @@
 //! place that reads the environment. A configuration with a problem cannot be had, and all problems are told at once.
 
 use crate::error::Violation;
-use crate::{http, secrets, telemetry};
+use crate::provider::apns;
+use crate::{grpc, http, secrets, store, telemetry};
 use clap::Args;
 use figment::Figment;
 use figment::error::Kind;
@@ -15,9 +16,6 @@ use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
 
-mod sections;
-
-pub use sections::{Apns, Database, Grpc};
 
 /// Read where it exists, unless `--config` names another file.
 const FILE: &str = "tidings.toml";
@@ -34,10 +32,10 @@ const VIOLATIONS_MAX: usize = 100;
 #[serde(default, deny_unknown_fields)]
 #[expect(missing_docs, reason = "each section's type says what it is")]
 pub struct Config {
-    pub grpc: Grpc,
+    pub grpc: grpc::Config,
     pub http: http::Config,
-    pub database: Database,
-    pub apns: Apns,
+    pub database: store::Config,
+    pub apns: apns::Config,
     pub security: secrets::Config,
     pub log: telemetry::Config,
 }

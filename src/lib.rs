@@ -23,6 +23,7 @@ pub mod http;
 pub mod proto;
 pub mod provider;
 pub mod secrets;
+pub mod server;
 pub mod service;
 pub mod simulator;
 pub mod store;

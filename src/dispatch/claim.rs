@@ -12,7 +12,7 @@ use crate::domain::subscription::Subscription;
 use crate::domain::tenant::App;
 use crate::domain::token::Token;
 use crate::error::{Error, Result};
-use crate::store::members::Member;
+use crate::store::subscriptions::Member;
 use crate::store::revisions::AlertSpan;
 use crate::store::{self, On};
 
@@ -78,9 +78,9 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
         return Ok(Loaded::Postponed(until));
     }
     let members = if behind {
-        store::members::members(reader, &shard, None, MEMBERS_MAX).await?
+        store::subscriptions::members(reader, &shard, None, MEMBERS_MAX).await?
     } else {
-        store::members::exceptions(reader, &shard, None, MEMBERS_MAX).await?
+        store::subscriptions::exceptions(reader, &shard, None, MEMBERS_MAX).await?
     };
     let subscriptions: Vec<&Subscription> = members.iter().map(|m| &m.subscription).collect();
     let Some(wanted) = wanted(reader, &shard, &activity, (&subscriptions, present.now)).await?

@@ -56,7 +56,7 @@ async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Result<()
         return store::apply(tx, Change { expansions, ..Change::default() }).await;
     };
     let (candidates, cursor) =
-        store::audience::audience_page(tx, &expansion, &activity.activity_type, DEVICES_AT_ONCE)
+        store::expansions::audience_page(tx, &expansion, &activity.activity_type, DEVICES_AT_ONCE)
             .await?;
     let (key, up_to) = (activity.key, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(tx, key, run, up_to).await?;
@@ -75,14 +75,14 @@ async fn with_existing(
     tx: &Tx,
     key: ActivityKey,
     run: Run,
-    candidates: Vec<store::audience::Candidate>,
+    candidates: Vec<store::expansions::Candidate>,
 ) -> Result<Vec<expand::Candidate>> {
     let devices: Vec<_> = candidates.iter().map(|candidate| candidate.device.key).collect();
     let existing = store::subscriptions::of_devices_in_run(tx, key, run, &devices).await?;
     let existing = store::subscriptions::with_shards(tx, existing).await?;
     let mut existing: HashMap<_, _> =
         existing.into_iter().map(|(row, shard)| (row.device, (row, shard))).collect();
-    let complete = |candidate: store::audience::Candidate| expand::Candidate {
+    let complete = |candidate: store::expansions::Candidate| expand::Candidate {
         existing: existing.remove(&candidate.device.key),
         push_to_start: candidate.push_to_start.map(|token| (token.id, token.environment)),
         device: candidate.device,

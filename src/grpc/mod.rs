@@ -8,15 +8,20 @@ mod activity_types;
 mod api_keys;
 mod apps;
 pub mod auth;
+mod config;
 pub mod convert;
 mod credentials;
 mod deliveries;
 mod devices;
 pub mod digest;
 pub mod page;
+mod serve;
 pub mod status;
 pub mod validate;
 mod workspaces;
+
+pub use config::Config;
+pub use serve::serve;
 
 use crate::domain::ids::WorkspaceId;
 use crate::error::{Error, Result};

@@ -10,7 +10,7 @@ use crate::domain::shard::Shard;
 use crate::domain::subscription::{State, Subscription};
 use crate::error::{Error, Result};
 use crate::store;
-pub use crate::store::progress::Progress;
+pub use crate::store::subscriptions::Progress;
 use crate::store::subscriptions::{Listed, SubscriptionFilter};
 
 /// A subscription as a caller sees it.
@@ -135,7 +135,7 @@ pub async fn standing(
     let reader = service.store.reader();
     let newest = store::revisions::newest_for_everyone(reader, key, run, activity.revision).await?;
     let wanted = newest.map_or(activity.revision, |revision| revision.number);
-    let progress = store::progress::progress(reader, key, run, wanted).await?;
+    let progress = store::subscriptions::progress(reader, key, run, wanted).await?;
     Ok(Standing { activity, progress })
 }
 

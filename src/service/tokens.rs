@@ -314,7 +314,7 @@ async fn find_subscription(
     let (rows, shards): (Vec<Subscription>, Vec<Shard>) = all.into_iter().unzip();
     let expansion = store::expansions::find(tx, activity.key, activity.run).await?;
     let in_audience = match &expansion {
-        Some(expansion) => store::audience::audience_contains(tx, expansion, device).await?,
+        Some(expansion) => store::expansions::audience_contains(tx, expansion, device).await?,
         None => false,
     };
     let claim = Claim {

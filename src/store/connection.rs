@@ -24,7 +24,7 @@ impl Connector {
     /// For the configured database, whose directory is made if need be.
     pub(super) fn new(config: &Config) -> Result<Self> {
         let path = config.path().map(PathBuf::from).ok_or_else(|| {
-            Error::internal(format!("store.url names no SQLite file: {}", config.url))
+            Error::internal("database.url names no SQLite file")
         })?;
         if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory).map_err(Error::internal)?;

@@ -20,8 +20,8 @@ use tidings::proto::v1::workspace_service_client::WorkspaceServiceClient;
 use tidings::proto::v1::workspace_service_server::WorkspaceServiceServer;
 use tidings::proto::v1::{CreateApiKeyRequest, CreateAppRequest};
 use tidings::provider::apns::validate_key;
-use tidings::secrets::{Keyring, MasterKey};
-use tidings::service::{Service, api_keys};
+use tidings::secrets::{Fingerprints, Keyring, MasterKey};
+use tidings::service::{Parts, Service, api_keys};
 use tidings::store::{Config, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -48,14 +48,21 @@ impl Server {
     pub(crate) async fn start() -> Self {
         let folder = TempDir::new().expect("a folder");
         let url = format!("sqlite://{}", folder.path().join("tidings.db").display());
-        let config = Config { url, ..Config::default() };
+        let config = Config { url: url.into(), ..Config::default() };
         let store = Store::open(&config).await.expect("a database");
         store.migrate().await.expect("a schema");
         let keyring = Keyring::new(&MasterKey::generate().expect("random bytes"));
         let clock = Clock::manual(Time::from_seconds(1_795_000_000));
         let bus = Bus::new();
-        let service =
-            Service::new(store.clone(), Arc::new(keyring), clock.clone(), bus, validate_key);
+        let fingerprint_key = Fingerprints::generate_key().expect("random bytes");
+        let service = Service::new(Parts {
+            store: store.clone(),
+            keyring: Arc::new(keyring),
+            fingerprints: Arc::new(Fingerprints::new(&fingerprint_key).expect("a key")),
+            clock: clock.clone(),
+            bus,
+            check_apns_key: validate_key,
+        });
         let admin = api_keys::bootstrap(&service, None).await.expect("an empty database");
         let admin = secrecy::ExposeSecret::expose_secret(&admin.expect("a key")).to_owned();
 

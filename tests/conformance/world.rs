@@ -69,7 +69,7 @@ impl World {
     pub(crate) async fn sqlite() -> Self {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("tidings.db");
-        let config = Config { url: format!("sqlite://{}", path.display()), ..Config::default() };
+        let config = Config { url: format!("sqlite://{}", path.display()).into(), ..Config::default() };
         let store = Store::open(&config).await.unwrap();
         store.migrate().await.unwrap();
         let workspace = workspace("default");

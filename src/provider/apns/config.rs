@@ -152,7 +152,7 @@ impl Endpoint {
 }
 
 pub(super) fn violation(key: &str, description: &str) -> Violation {
-    Violation { field: format!("apns.{key}"), description: description.to_owned() }
+    Violation { field: key.to_owned(), description: description.to_owned() }
 }
 
 #[cfg(test)]
@@ -199,14 +199,14 @@ mod tests {
         };
         let fields: Vec<String> = config.validate().into_iter().map(|v| v.field).collect();
         let wanted = [
-            "apns.production_url",
-            "apns.sandbox_url",
-            "apns.connect_timeout_ms",
-            "apns.request_timeout_ms",
-            "apns.ping_after_ms",
-            "apns.ping_timeout_ms",
-            "apns.connections_max",
-            "apns.in_flight_max",
+            "production_url",
+            "sandbox_url",
+            "connect_timeout_ms",
+            "request_timeout_ms",
+            "ping_after_ms",
+            "ping_timeout_ms",
+            "connections_max",
+            "in_flight_max",
         ];
         assert_eq!(fields, wanted);
     }

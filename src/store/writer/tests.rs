@@ -74,7 +74,7 @@ impl World {
 fn config(directory: &TempDir) -> Config {
     let path = directory.path().join("tidings.db");
     Config {
-        url: format!("sqlite://{}", path.display()),
+        url: format!("sqlite://{}", path.display()).into(),
         group_time_ms: 1_000,
         ..Config::default()
     }

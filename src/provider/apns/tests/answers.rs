@@ -2,7 +2,7 @@
 
 use super::server::{Act, Server, by_token};
 use super::*;
-use crate::domain::reasons::{self, REASONS};
+use crate::domain::reasons;
 
 #[tokio::test]
 async fn a_push_has_the_headers_that_apple_wants_and_no_others() {
