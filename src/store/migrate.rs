@@ -38,8 +38,8 @@ async fn pending_on(connection: &DatabaseConnection) -> Result<Vec<String>> {
         return Err(Error::new(
             Reason::Unavailable,
             format!(
-                "The database was made by a newer Tidings: this one does not know its migration \"{newer}\". Run the \
-                 newer program, or restore a backup."
+                "The database was made by a newer Tidings: this one does not know its migration \
+                 \"{newer}\". Run the newer program, or restore a backup."
             ),
         ));
     }

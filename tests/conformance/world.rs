@@ -82,7 +82,7 @@ impl World {
 
     /// Adds another tenant with an app.
     pub(crate) async fn add(&self, workspace: Workspace, app: App) -> Result<()> {
-        transact!(self, |tx, workspace, app| { add_tenant(tx, workspace, app).await })
+        transact!(self, |tx, workspace, app| add_tenant(tx, workspace, app).await)
     }
 
     /// Writes a change that `make` makes.
