@@ -16,7 +16,6 @@ use serde::Deserialize;
 use std::fmt;
 use std::path::PathBuf;
 
-
 /// Read where it exists, unless `--config` names another file.
 const FILE: &str = "tidings.toml";
 

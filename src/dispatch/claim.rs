@@ -12,8 +12,8 @@ use crate::domain::subscription::Subscription;
 use crate::domain::tenant::App;
 use crate::domain::token::Token;
 use crate::error::{Error, Result};
-use crate::store::subscriptions::Member;
 use crate::store::revisions::AlertSpan;
+use crate::store::subscriptions::Member;
 use crate::store::{self, On};
 
 /// How many alerts of a run are looked at; older ones are superseded anyway.

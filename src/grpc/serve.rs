@@ -57,7 +57,8 @@ pub async fn serve(
         }
     };
     let limit = config.message_bytes_max;
-    let limited = |edge: Edge| LiveActivityServiceServer::new(edge).max_decoding_message_size(limit);
+    let limited =
+        |edge: Edge| LiveActivityServiceServer::new(edge).max_decoding_message_size(limit);
     Server::builder()
         .timeout(Duration::from_millis(config.request_timeout_ms))
         .max_concurrent_streams(config.streams_per_connection_max)

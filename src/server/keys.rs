@@ -58,10 +58,7 @@ pub(super) async fn load(
     Ok(Keys { keyring, fingerprints: Arc::new(Fingerprints::new(&key)?), page_key })
 }
 
-async fn make_fingerprint_key(
-    store: &Store,
-    keyring: &Keyring,
-) -> anyhow::Result<SecretSlice<u8>> {
+async fn make_fingerprint_key(store: &Store, keyring: &Keyring) -> anyhow::Result<SecretSlice<u8>> {
     let key = Fingerprints::generate_key()?;
     let sealed: Sealed = keyring.seal(key.expose_secret(), FINGERPRINT_KEY)?;
     let saved: Result<()> = store

@@ -10,7 +10,7 @@ use crate::domain::activity::{Activity, State};
 use crate::domain::ids::{ActivityKey, WorkspaceId};
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 /// Which activities a list shows; an absent field shows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,7 +96,11 @@ pub async fn list(
 
 /// Those with revisions that are not marked yet, of all tenants.
 pub async fn unmarked_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Activity>> {
-    let is_unmarked = Expr::col(Column::MarkedRevision).lt(Expr::col(Column::Revision));
-    let query = Entity::find().filter(is_unmarked).order_by_asc(Column::Key).limit(limit);
+    let query = unmarked().limit(limit);
     query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+pub(super) fn unmarked() -> Select<Entity> {
+    let is_unmarked = Expr::col(Column::MarkedRevision).lt(Expr::col(Column::Revision));
+    Entity::find().filter(is_unmarked).order_by_asc(Column::Key)
 }

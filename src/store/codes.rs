@@ -51,7 +51,10 @@ macro_rules! codes {
             #[test]
             fn every_code_is_read_back_and_an_unknown_one_is_a_fault() {
                 $(
-                    $(assert_eq!($name::from_code($name::$variant.code()).unwrap(), $name::$variant);)+
+                    $(
+                        let stored = $name::$variant.code();
+                        assert_eq!($name::from_code(stored).unwrap(), $name::$variant);
+                    )+
                     assert!($name::from_code(0).is_err());
                     assert!($name::from_code(i16::MAX).is_err());
                 )+

@@ -23,9 +23,10 @@ pub(super) struct Connector {
 impl Connector {
     /// For the configured database, whose directory is made if need be.
     pub(super) fn new(config: &Config) -> Result<Self> {
-        let path = config.path().map(PathBuf::from).ok_or_else(|| {
-            Error::internal("database.url names no SQLite file")
-        })?;
+        let path = config
+            .path()
+            .map(PathBuf::from)
+            .ok_or_else(|| Error::internal("database.url names no SQLite file"))?;
         if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory).map_err(Error::internal)?;
         }

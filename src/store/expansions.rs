@@ -9,14 +9,11 @@ use crate::domain::ids::ActivityKey;
 use crate::domain::revision::Run;
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 /// Those that are not done, of all tenants, oldest first.
 pub async fn pending_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Expansion>> {
-    let query = Entity::find()
-        .filter(Expr::col(Column::Done).not())
-        .order_by_asc(Column::CreatedAt)
-        .limit(limit);
+    let query = pending().limit(limit);
     query.all(&on.handle().db).await?.into_iter().map(Expansion::try_from).collect()
 }
 
@@ -24,4 +21,8 @@ pub async fn pending_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Expa
 pub async fn find(on: &impl On, activity: ActivityKey, run: Run) -> Result<Option<Expansion>> {
     let model = Entity::find_by_id((activity.0, run)).one(&on.handle().db).await?;
     model.map(Expansion::try_from).transpose()
+}
+
+pub(super) fn pending() -> Select<Entity> {
+    Entity::find().filter(Expr::col(Column::Done).not()).order_by_asc(Column::CreatedAt)
 }

@@ -18,8 +18,8 @@ pub(super) fn acquire(database: &Path) -> Result<File> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::unavailable(format!(
-            "Another process holds the database {}: it has locked {}. Stop it first; an embedded database serves one \
-             process.",
+            "Another process holds the database {}: it has locked {}. Stop it first; an embedded \
+             database serves one process.",
             database.display(),
             Path::new(&path).display(),
         ))),

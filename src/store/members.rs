@@ -5,13 +5,13 @@ use super::entity::{activity, device};
 use super::on::On;
 use super::tokens;
 use crate::domain::device::Device;
-use crate::domain::ids::{DeviceKey, SubscriptionId, TokenId};
+use crate::domain::ids::{DeviceKey, ShardId, SubscriptionId, TokenId};
 use crate::domain::shard::Shard;
 use crate::domain::subscription::Subscription;
 use crate::domain::token::Token;
 use crate::error::Result;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use std::collections::HashMap;
 
 /// A subscription with all that a push to it needs.
@@ -53,16 +53,19 @@ pub async fn exceptions(
     after: Option<SubscriptionId>,
     limit: u64,
 ) -> Result<Vec<Member>> {
-    let mut query = Entity::find()
-        .filter(Column::ShardId.eq(shard.id.0))
-        .filter(Expr::col((Entity, Column::IsExceptional)))
-        .order_by_asc(Column::Id)
-        .limit(limit);
+    let mut query = exceptional(shard.id).limit(limit);
     if let Some(after) = after {
         query = query.filter(Column::Id.gt(after.0));
     }
     let rows = query.all(&on.handle().db).await?;
     with_what_they_need(on, shard, rows).await
+}
+
+pub(super) fn exceptional(shard: ShardId) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::ShardId.eq(shard.0))
+        .filter(Expr::col((Entity, Column::IsExceptional)))
+        .order_by_asc(Column::Id)
 }
 
 async fn with_what_they_need(on: &impl On, shard: &Shard, rows: Vec<Model>) -> Result<Vec<Member>> {

@@ -38,8 +38,8 @@ async fn pending_on(connection: &DatabaseConnection) -> Result<Vec<String>> {
         return Err(Error::new(
             Reason::Unavailable,
             format!(
-                "The database was made by a newer Tidings: this one does not know its migration \"{newer}\". Run the \
-                 newer program, or restore a backup."
+                "The database was made by a newer Tidings: this one does not know its migration \
+                 \"{newer}\". Run the newer program, or restore a backup."
             ),
         ));
     }
@@ -57,7 +57,8 @@ mod tests {
     async fn a_schema_newer_than_the_program_is_refused() {
         let directory = tempfile::TempDir::new().unwrap();
         let path = directory.path().join("tidings.db");
-        let config = Config { url: format!("sqlite://{}", path.display()), ..Config::default() };
+        let config =
+            Config { url: format!("sqlite://{}", path.display()).into(), ..Config::default() };
         let store = Store::open(&config).await.unwrap();
         store.migrate().await.unwrap();
         let newer = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 0)";

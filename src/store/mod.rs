@@ -17,6 +17,8 @@ mod lock;
 mod members;
 mod migrate;
 mod on;
+#[cfg(test)]
+mod plans;
 mod progress;
 mod writer;
 

@@ -9,7 +9,7 @@ use crate::domain::revision::{Number, Run};
 use crate::domain::shard::{MEMBERS_MAX, Place, Shard};
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 /// How many ids a statement names at most.
 const IDS_MAX: usize = 1_000;
@@ -21,11 +21,7 @@ pub async fn due_all_workspaces(
     limit: u64,
     excluding: &[ShardId],
 ) -> Result<Vec<Shard>> {
-    let mut query = Entity::find()
-        .filter(Column::DueAt.lte(now.0))
-        .order_by_asc(Column::DueAt)
-        .order_by_asc(Column::Id)
-        .limit(limit);
+    let mut query = due(now).limit(limit);
     if !excluding.is_empty() {
         query = query.filter(Column::Id.is_not_in(excluding.iter().map(|id| id.0)));
     }
@@ -34,24 +30,13 @@ pub async fn due_all_workspaces(
 
 /// Those that are behind what is wanted, and that nothing wakes, of all tenants.
 pub async fn behind_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Shard>> {
-    let query = Entity::find()
-        .filter(Expr::col(Column::Delivered).lt(Expr::col(Column::Wanted)))
-        .filter(Column::DueAt.is_null())
-        .order_by_asc(Column::Id)
-        .limit(limit);
+    let query = behind().limit(limit);
     query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
 }
 
 /// When the next one is due, of all tenants.
 pub async fn next_due_all_workspaces(on: &impl On, excluding: &[ShardId]) -> Result<Option<Time>> {
-    let excluded = excluding.iter().map(|id| id.0);
-    let query = Entity::find()
-        .select_only()
-        .column(Column::DueAt)
-        .filter(Column::DueAt.is_not_null())
-        .filter(Column::Id.is_not_in(excluded))
-        .order_by_asc(Column::DueAt)
-        .limit(1);
+    let query = next_due().filter(Column::Id.is_not_in(excluding.iter().map(|id| id.0)));
     let due_at: Option<Option<i64>> = query.into_tuple().one(&on.handle().db).await?;
     Ok(due_at.flatten().map(Time))
 }
@@ -126,6 +111,29 @@ pub(super) async fn bring_forward(tx: &Tx, due: &[(ShardId, Time)]) -> Result<()
         }
     }
     Ok(())
+}
+
+pub(super) fn due(now: Time) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::DueAt.lte(now.0))
+        .order_by_asc(Column::DueAt)
+        .order_by_asc(Column::Id)
+}
+
+pub(super) fn behind() -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::col(Column::Delivered).lt(Expr::col(Column::Wanted)))
+        .filter(Column::DueAt.is_null())
+        .order_by_asc(Column::Id)
+}
+
+pub(super) fn next_due() -> Select<Entity> {
+    Entity::find()
+        .select_only()
+        .column(Column::DueAt)
+        .filter(Column::DueAt.is_not_null())
+        .order_by_asc(Column::DueAt)
+        .limit(1)
 }
 
 fn earlier(at: Time) -> Expr {

@@ -7,6 +7,7 @@ use super::Page;
 use super::codes::Code;
 use super::entity::subscription::{Column, Entity};
 use super::entity::{device, shard};
+use super::members::exceptional;
 use super::on::On;
 use crate::domain::device::FormFactor;
 use crate::domain::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, WorkspaceId};
@@ -115,11 +116,7 @@ pub async fn by_card(
 
 /// The members of a shard that have an exception.
 pub async fn rows_with_exception(on: &impl On, shard: ShardId) -> Result<Vec<Subscription>> {
-    let query = Entity::find()
-        .filter(Column::ShardId.eq(shard.0))
-        .filter(Expr::col((Entity, Column::IsExceptional)))
-        .filter(Column::OwnDelivered.is_not_null())
-        .order_by_asc(Column::Id);
+    let query = exceptional(shard).filter(Column::OwnDelivered.is_not_null());
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 

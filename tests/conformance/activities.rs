@@ -238,7 +238,7 @@ pub(crate) async fn an_expansion_is_pending_until_it_is_done(world: World) {
     let mut expansion = world.expansion(&activity, Who::DeviceIds(vec!["phone".to_owned()]));
     expansion.audience.app_ids = vec![world.app.to_string()];
     expansion.audience.latest_only = true;
-    expansion.cursor = "17".to_owned();
+    "17".clone_into(&mut expansion.cursor);
     let (written, key) = (expansion.clone(), activity.key);
     world
         .apply(move || Change {

@@ -72,7 +72,7 @@ pub(crate) async fn deliveries_are_listed_newest_first_and_filtered(world: World
     let mut rows: Vec<Delivery> = (0..4).map(|number| delivery(&follower, number)).collect();
     rows[0].operation = Operation::Start;
     rows[1].status = Status::Failed;
-    rows[1].reason = "BadDeviceToken".to_owned();
+    "BadDeviceToken".clone_into(&mut rows[1].reason);
     rows[2].run = 2;
     rows[3].sent_at = at(60);
     let ids: Vec<DeliveryId> = rows.iter().map(|row| row.id).collect();

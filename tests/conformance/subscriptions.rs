@@ -214,8 +214,8 @@ pub(crate) async fn exceptions_are_those_that_need_something_of_their_own(world:
 pub(crate) async fn a_target_selects_what_fits_every_kind_of_selector(world: World) {
     let mut crowd = Crowd::new(&world, 4);
     crowd.devices[1].form_factor = FormFactor::Tablet;
-    crowd.devices[2].contact_key = "bob".to_owned();
-    crowd.rows[2].contact_key = "bob".to_owned();
+    "bob".clone_into(&mut crowd.devices[2].contact_key);
+    "bob".clone_into(&mut crowd.rows[2].contact_key);
     // The third was named itself; it is ada's all the same. The second came by bob and is ada's by now.
     crowd.rows[3].contact_key = String::new();
     crowd.write(&world, Vec::new()).await;

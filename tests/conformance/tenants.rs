@@ -42,8 +42,8 @@ pub(crate) async fn apps_have_bundle_ids_of_their_own_in_a_workspace(world: Worl
     let (reader, workspace_id) = (world.store.reader(), world.workspace);
     let found = apps::by_bundle_id(reader, workspace_id, "com.example.flights").await.unwrap();
     assert_eq!(found.unwrap().id, world.app);
-    let twice =
-        transact!(world, |tx| { apps::insert(tx, app(workspace_id, "com.example.flights")).await });
+    let taken = app(workspace_id, "com.example.flights");
+    let twice = transact!(world, |tx, taken| apps::insert(tx, taken).await);
     assert_eq!(reason(twice), Reason::AlreadyExists);
     let other = workspace("other");
     let same_bundle = app(other.id, "com.example.flights");

@@ -69,7 +69,8 @@ impl World {
     pub(crate) async fn sqlite() -> Self {
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("tidings.db");
-        let config = Config { url: format!("sqlite://{}", path.display()).into(), ..Config::default() };
+        let config =
+            Config { url: format!("sqlite://{}", path.display()).into(), ..Config::default() };
         let store = Store::open(&config).await.unwrap();
         store.migrate().await.unwrap();
         let workspace = workspace("default");
@@ -82,7 +83,7 @@ impl World {
 
     /// Adds another tenant with an app.
     pub(crate) async fn add(&self, workspace: Workspace, app: App) -> Result<()> {
-        transact!(self, |tx, workspace, app| { add_tenant(tx, workspace, app).await })
+        transact!(self, |tx, workspace, app| add_tenant(tx, workspace, app).await)
     }
 
     /// Writes a change that `make` makes.

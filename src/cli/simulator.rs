@@ -1,0 +1,47 @@
+//! `tidings simulator`.
+
+use anyhow::Context;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tidings::clock::Clock;
+use tidings::config::{Config, Flags};
+use tidings::{simulator, telemetry};
+
+/// Listens as Apple does, in both worlds, and offers phones by a gRPC service of its own.
+#[derive(clap::Args)]
+pub(crate) struct Simulator {
+    /// Where its control service listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:50052")]
+    listen: SocketAddr,
+    /// Where the world of Xcode's builds listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2197")]
+    sandbox_listen: SocketAddr,
+    /// Where the world of the App Store's builds listens
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2198")]
+    production_listen: SocketAddr,
+    /// Where its certificate is written, for apns.ca_file
+    #[arg(long, value_name = "FILE", default_value = "simulator-ca.pem")]
+    ca_file: PathBuf,
+}
+
+pub(crate) async fn run(options: &Simulator, flags: &Flags) -> anyhow::Result<ExitCode> {
+    telemetry::init(&Config::load(flags)?.log)?;
+    let config = simulator::Config {
+        control_listen: options.listen,
+        sandbox_listen: options.sandbox_listen,
+        production_listen: options.production_listen,
+        ..simulator::Config::default()
+    };
+    let simulator = simulator::start(config, Clock::system()).await?;
+    std::fs::write(&options.ca_file, simulator.ca_pem())
+        .with_context(|| format!("{} cannot be written", options.ca_file.display()))?;
+    println!("Control by gRPC on {} (tidings.simulator.v1).", simulator.control_address());
+    println!("Point a server at it with:");
+    println!("  TIDINGS__APNS__SANDBOX_URL={}", simulator.sandbox_url());
+    println!("  TIDINGS__APNS__PRODUCTION_URL={}", simulator.production_url());
+    println!("  TIDINGS__APNS__CA_FILE={}", options.ca_file.display());
+    super::told_to_stop().await?;
+    simulator.shutdown().await;
+    Ok(ExitCode::SUCCESS)
+}
