@@ -1,0 +1,4 @@
+//! One server, Apple and phones on real ports: what a caller and a phone see.
+
+mod flight;
+mod harness;
