@@ -64,7 +64,7 @@ pub fn settle(
         Kind::CloseSecond => settle_second(subscription, shard, (sent, answer), now),
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
         Kind::Update | Kind::End => {
-            settle_card(subscription, shard, (sent, answer), &mut settled, now)
+            settle_card(subscription, shard, (sent, answer), &mut settled, now);
         }
     }
     if let Some((verdict, rejection)) = verdict {

@@ -86,5 +86,5 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
     let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-    SERVICES.into_iter().fold(builder, |builder, name| builder.with_service_name(name))
+    SERVICES.into_iter().fold(builder, tonic_reflection::server::Builder::with_service_name)
 }
