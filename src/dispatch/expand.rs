@@ -2,11 +2,15 @@
 
 use super::{Dispatcher, steps};
 use crate::bus::Ring;
+use crate::domain::expansion::Expansion;
 use crate::error::Result;
 use crate::store::{self, Lane};
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 /// How many expansions one look finds.
 const EXPANSIONS_AT_ONCE: u64 = 64;
+/// How many batches are written at the same time: small ones share a commit.
+const BATCHES_AT_ONCE: usize = 16;
 
 impl Dispatcher {
     /// Brings every expansion one batch further, and again until none is left or the dispatcher stops.
@@ -18,19 +22,22 @@ impl Dispatcher {
             if pending.is_empty() {
                 return Ok(());
             }
-            for expansion in pending {
-                let (activity, now) = (expansion.activity, self.shared.clock.now());
-                self.shared
-                    .store
-                    .write(Lane::Settle, move |tx| {
-                        Box::pin(steps::expand_batch(tx, expansion.clone(), now))
-                    })
-                    .await?;
-                self.shared.bus.ring(Ring::Activity(activity));
-            }
+            let batches = pending.into_iter().map(|expansion| self.expand(expansion));
+            let batches = stream::iter(batches).buffer_unordered(BATCHES_AT_ONCE);
+            batches.try_collect::<()>().await?;
             // Shards that are ready do not wait for the rest of a large audience.
             self.claim_all().await?;
         }
+        Ok(())
+    }
+
+    async fn expand(&self, expansion: Expansion) -> Result<()> {
+        let (activity, now) = (expansion.activity, self.shared.clock.now());
+        let batch = self.shared.store.write(Lane::Settle, move |tx| {
+            Box::pin(steps::expand_batch(tx, expansion.clone(), now))
+        });
+        batch.await?;
+        self.shared.bus.ring(Ring::Activity(activity));
         Ok(())
     }
 }

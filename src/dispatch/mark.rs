@@ -3,11 +3,15 @@
 
 use super::{Dispatcher, steps};
 use crate::bus::Ring;
+use crate::domain::ids::ActivityKey;
 use crate::error::Result;
 use crate::store::{self, Lane};
+use futures::stream::{self, StreamExt, TryStreamExt};
 
 /// How many activities one look finds.
 const ACTIVITIES_AT_ONCE: u64 = 256;
+/// How many of them are marked at the same time: what is written together shares a commit.
+const MARKS_AT_ONCE: usize = 64;
 
 impl Dispatcher {
     /// Marks everything that is accepted and not marked.
@@ -19,14 +23,17 @@ impl Dispatcher {
             if behind.is_empty() {
                 return Ok(());
             }
-            for activity in behind {
-                let (key, now) = (activity.key, self.shared.clock.now());
-                self.shared
-                    .store
-                    .write(Lane::Settle, move |tx| Box::pin(steps::mark(tx, key, now)))
-                    .await?;
-                self.shared.bus.ring(Ring::Activity(key));
-            }
+            let marks = behind.into_iter().map(|activity| self.mark(activity.key));
+            let marks = stream::iter(marks).buffer_unordered(MARKS_AT_ONCE);
+            marks.try_collect::<()>().await?;
         }
+    }
+
+    async fn mark(&self, key: ActivityKey) -> Result<()> {
+        let now = self.shared.clock.now();
+        let store = &self.shared.store;
+        store.write(Lane::Settle, move |tx| Box::pin(steps::mark(tx, key, now))).await?;
+        self.shared.bus.ring(Ring::Activity(key));
+        Ok(())
     }
 }

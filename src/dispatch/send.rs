@@ -8,7 +8,7 @@ use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Payload};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::push::{Alert, Priority};
 use crate::domain::reasons::{CREDENTIAL_MISSING, TOKEN_UNREADABLE};
-use crate::domain::revision::Revision;
+use crate::domain::revision::{Number, Revision};
 use crate::domain::settle::Sent;
 use crate::error::Result;
 use crate::provider::{Answer, Batch, Push};
@@ -121,8 +121,11 @@ impl Dispatcher {
 /// The last body built: most pushes of a slice are alike.
 #[derive(Default)]
 struct Bodies {
-    last: Option<((Kind, i64, i64, i64, bool), Bytes)>,
+    last: Option<(Look, Bytes)>,
 }
+
+/// What tells bodies apart: kind, revision, alert, stamp, and whether an update token is asked for.
+type Look = (Kind, Number, Number, i64, bool);
 
 impl Bodies {
     fn body(&mut self, work: &Work, planned: &mut Planned, stamp: i64, now: Time) -> Bytes {

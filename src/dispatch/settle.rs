@@ -30,7 +30,7 @@ pub(super) async fn late(dispatcher: &Dispatcher, place: Place, answered: Vec<An
     match write_slice(dispatcher, slice).await {
         Ok(_) => dispatcher.shared.bus.ring(Ring::Work),
         Err(error) => {
-            tracing::error!(%error, shard = %place.shard, "late answers were not settled")
+            tracing::error!(%error, shard = %place.shard, "late answers were not settled");
         }
     }
     dispatcher.shared.bus.ring(Ring::Activity(place.place.activity));

@@ -97,7 +97,7 @@ pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>
         change.events.extend(settled.events);
     }
     change.subscriptions = changed.iter().filter_map(|id| rows.remove(id)).collect();
-    change.deliveries = slice.answered.iter().filter_map(|a| delivery(slice.place, a)).collect();
+    change.deliveries = slice.answered.iter().map(|a| delivery(slice.place, a)).collect();
     change.due.push((shard.id, now));
     dispatched(tx, slice, &mut change, now).await?;
     store::apply(tx, change).await?;
@@ -131,7 +131,7 @@ async fn dispatched(tx: &Tx, slice: &Slice, change: &mut Change, now: Time) -> R
     Ok(())
 }
 
-fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
+fn delivery(place: Place, answered: &Answered) -> Delivery {
     let Answered { made, outcome, answered_at } = answered;
     let (plan, subscription) = (&made.sent.plan, &made.planned.subscription);
     let (status, reason, class, http_status, unique_id) = match outcome {
@@ -146,7 +146,7 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
     };
     let delivered = plan.delivered;
     let first_revision = if delivered == 0 { plan.revision } else { delivered + 1 };
-    Some(Delivery {
+    Delivery {
         id: DeliveryId::generate(),
         workspace: subscription.workspace,
         activity: place.place.activity,
@@ -173,5 +173,5 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
         apns_unique_id: unique_id,
         sent_at: made.sent.sent_at,
         answered_at: (status != Status::Unknown).then_some(*answered_at),
-    })
+    }
 }
