@@ -9,7 +9,9 @@ use super::{Claim, Dispatcher, UNSETTLED_MAX};
 use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
+use crate::domain::asked;
 use crate::domain::change::Change;
+use crate::domain::close::{self, Lost};
 use crate::domain::delivery::{Delivery, Status};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
@@ -21,7 +23,6 @@ use crate::domain::settle::{self, Answer, Sent};
 use crate::domain::shard::{self, Shard};
 use crate::domain::subscription::{Cause, Subscription};
 use crate::domain::token::Token;
-use crate::domain::{asked, close};
 use crate::error::{Error, Result};
 use crate::store::{self, Lane, Tx};
 use std::collections::HashMap;
@@ -221,8 +222,7 @@ pub(super) async fn finish(
         goal: work.goal,
         counted,
         complete,
-        over: work.over.clone(),
-        tokenless: work.tokenless.clone(),
+        lost: work.lost.clone(),
     });
     let present = dispatcher.present();
     dispatcher
@@ -244,8 +244,7 @@ struct Closing {
     goal: Number,
     counted: Vec<Sent>,
     complete: bool,
-    over: Vec<(SubscriptionId, i64)>,
-    tokenless: Vec<(SubscriptionId, i64)>,
+    lost: Vec<(SubscriptionId, i64, Lost)>,
 }
 
 async fn close_claim(tx: &Tx, closing: &Closing, present: plan::Present) -> Result<()> {
@@ -267,7 +266,7 @@ async fn close_claim(tx: &Tx, closing: &Closing, present: plan::Present) -> Resu
             }
         }
     }
-    close::give_up(&mut rows, &closing.over, &closing.tokenless, (&mut change, present.now));
+    close::give_up(&mut rows, &closing.lost, (&mut change, present.now));
     change.subscriptions = rows.into_values().collect();
     store::apply(tx, change).await?;
     shard.due_at = due(tx, &shard, &activity, present).await?;
@@ -284,7 +283,7 @@ async fn rows_to_close(
     let spoken_for = |sent: &&Sent| closing.complete && sent.plan.revision == shard.delivered;
     let apart = closing.counted.iter().filter(|sent| !spoken_for(sent));
     let mut ids: Vec<SubscriptionId> = apart.map(|sent| sent.plan.subscription).collect();
-    ids.extend(closing.over.iter().chain(&closing.tokenless).map(|(id, _)| *id));
+    ids.extend(closing.lost.iter().map(|(id, ..)| *id));
     let counted: HashMap<_, _> =
         closing.counted.iter().map(|s| (s.plan.subscription, ())).collect();
     let exceptions = store::subscriptions::rows_with_exception(tx, shard.id).await?;
