@@ -118,20 +118,36 @@ impl Dispatcher {
     }
 }
 
+/// Everything that a body depends on, within a slice. Pushes of equal likeness have the same body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Likeness {
+    kind: Kind,
+    revision: Number,
+    alert: Number,
+    stamp: i64,
+    input_push_token: bool,
+    closing: bool,
+}
+
+impl Likeness {
+    fn of(planned: &Planned, stamp: i64) -> Self {
+        let Plan { kind, revision, alert, .. } = planned.plan;
+        let input_push_token = planned.takes_input_push_token;
+        let closing = planned.subscription.closing;
+        Likeness { kind, revision, alert, stamp, input_push_token, closing }
+    }
+}
+
 /// The last body built: most pushes of a slice are alike.
 #[derive(Default)]
 struct Bodies {
-    last: Option<(Look, Bytes)>,
+    last: Option<(Likeness, Bytes)>,
 }
-
-/// What tells bodies apart: kind, revision, alert, stamp, and whether an update token is asked for.
-type Look = (Kind, Number, Number, i64, bool);
 
 impl Bodies {
     fn body(&mut self, work: &Work, planned: &mut Planned, stamp: i64, now: Time) -> Bytes {
         let plan = &planned.plan;
-        let input_push_token = planned.takes_input_push_token;
-        let key = (plan.kind, plan.revision, plan.alert, stamp, input_push_token);
+        let key = Likeness::of(planned, stamp);
         if let Some((_, body)) = self.last.as_ref().filter(|(last, _)| *last == key) {
             return body.clone();
         }
@@ -214,3 +230,6 @@ fn expiration(work: &Work, plan: &Plan, now: Time) -> Time {
         Kind::End | Kind::CloseSecond => now + STORED_FOR,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,8 +61,7 @@ pub(super) async fn finish(
         goal: work.goal,
         counted,
         complete,
-        over: work.over.clone(),
-        tokenless: work.tokenless.clone(),
+        lost: work.lost.clone(),
     });
     let present = dispatcher.present();
     dispatcher

@@ -43,15 +43,24 @@ async fn deliver(claim: &Claim) -> Result<()> {
     };
     let mut counted = Vec::new();
     let mut complete = true;
+    let mut fault = None;
     let planned = std::mem::take(&mut work.planned);
     for slice in slices(planned) {
         if claim.dispatcher.shared.stop.is_cancelled() {
             complete = false;
             break;
         }
-        counted.extend(deliver_slice(claim, &work, slice).await?);
+        match deliver_slice(claim, &work, slice).await {
+            Ok(delivered) => counted.extend(delivered),
+            Err(error) => {
+                (complete, fault) = (false, Some(error));
+                break;
+            }
+        }
     }
-    settle::finish(claim, &work, counted, complete).await
+    // Who was answered keeps what it got, whatever became of the others.
+    settle::finish(claim, &work, counted, complete).await?;
+    fault.map_or(Ok(()), Err)
 }
 
 fn slices(planned: Vec<Planned>) -> Vec<Vec<Planned>> {

@@ -170,6 +170,7 @@ fn settle_card(
             if let Some(exception) = &mut subscription.exception {
                 exception.delivered = exception.delivered.max(plan.revision);
                 exception.in_flight = exception.in_flight.filter(|(n, _)| *n > plan.revision);
+                exception.not_before = exception.not_before.filter(|until| *until > now);
                 if exception.failed <= plan.revision {
                     (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
                 }
@@ -336,3 +337,6 @@ pub fn finish(subscription: &mut Subscription, shard: &Shard, sent: &Sent, compl
     }
     *subscription != before
 }
+
+#[cfg(test)]
+mod tests;

@@ -227,3 +227,6 @@ pub fn type_mismatch(activity: &Activity) -> Error {
     );
     Error::new(Reason::ActivityTypeMismatch, message).with("activity_type", &activity.activity_type)
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,6 +187,13 @@ impl Subscription {
     }
 }
 
+impl ReportedState {
+    /// There is a card on the screen.
+    pub fn is_on_screen(self) -> bool {
+        matches!(self, ReportedState::Active | ReportedState::Stale)
+    }
+}
+
 impl Card {
     /// The same card, as far as is known: the same `ActivityKit` id, or none on one side.
     pub fn is(&self, device_activity_id: Option<&str>) -> bool {

@@ -4,7 +4,7 @@ use super::load;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::change::Change;
-use crate::domain::close;
+use crate::domain::close::{self, Lost};
 use crate::domain::ids::{ShardId, SubscriptionId};
 use crate::domain::plan::{self, Present};
 use crate::domain::revision::Number;
@@ -26,10 +26,8 @@ pub struct Closing {
     pub counted: Vec<Sent>,
     /// No slice was left out.
     pub complete: bool,
-    /// Members that were never started and never will be, with the version at which that was so.
-    pub over: Vec<(SubscriptionId, i64)>,
-    /// Members that should be started and have no token for it, likewise.
-    pub tokenless: Vec<(SubscriptionId, i64)>,
+    /// Members that nothing can be sent to, with the version at which that was so.
+    pub lost: Vec<(SubscriptionId, i64, Lost)>,
 }
 
 /// Closes the claim: every member that was loaded is answered or has an exception, so the shard moves to the goal. Where
@@ -53,7 +51,7 @@ pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result
             row.updated_at = present.now;
         }
     }
-    close::give_up(&mut rows, &closing.over, &closing.tokenless, (&mut change, present.now));
+    close::give_up(&mut rows, &closing.lost, (&mut change, present.now));
     change.subscriptions = rows.into_values().collect();
     store::apply(tx, change).await?;
     shard.due_at = due(tx, &shard, &activity, present).await?;
@@ -70,7 +68,7 @@ async fn rows_to_close(
     let spoken_for = |sent: &&Sent| closing.complete && sent.plan.revision == shard.delivered;
     let apart = closing.counted.iter().filter(|sent| !spoken_for(sent));
     let mut ids: Vec<SubscriptionId> = apart.map(|sent| sent.plan.subscription).collect();
-    ids.extend(closing.over.iter().chain(&closing.tokenless).map(|(id, _)| *id));
+    ids.extend(closing.lost.iter().map(|(id, ..)| *id));
     let counted: HashSet<_> = closing.counted.iter().map(|s| s.plan.subscription).collect();
     let exceptions = store::subscriptions::rows_with_exception(tx, shard.id).await?;
     let of_claim = exceptions.into_iter().filter(|row| counted.contains(&row.id));

@@ -14,6 +14,8 @@ use std::collections::HashMap;
 
 /// How many devices become subscriptions in one transaction.
 const DEVICES_AT_ONCE: u64 = 500;
+/// How many ends for targets are looked at: the newest, for a run has few while its audience is still being found.
+const TARGETED_MAX: u64 = 256;
 
 /// Brings an expansion one batch further. The end of its run cancels it.
 pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Result<()> {
@@ -30,7 +32,9 @@ pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Resul
             .await?;
     let (key, up_to) = (activity.key, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(tx, key, run, up_to).await?;
-    let marked = Marked { newest: newest.map_or(0, |revision| revision.number), now };
+    let targeted = store::revisions::targeted_ends(tx, key, run, up_to, TARGETED_MAX).await?;
+    let newest = newest.map_or(0, |revision| revision.number);
+    let marked = Marked { newest, targeted: &targeted, now };
     let rooms = Rooms::new(store::shards::of_run_with_room(tx, key, run).await?);
     let candidates = with_existing(tx, key, run, candidates).await?;
     let mut change = expand::expand(&activity, candidates, rooms, marked);

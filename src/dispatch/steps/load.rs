@@ -3,6 +3,7 @@
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::activity_type::ActivityType;
+use crate::domain::close::Lost;
 use crate::domain::ids::{ShardId, SubscriptionId};
 use crate::domain::plan::{self, Kind, Next, Plan, Present, Wanted};
 use crate::domain::revision::Number;
@@ -40,10 +41,8 @@ pub struct Work {
     pub goal: Number,
     /// The pushes to make.
     pub planned: Vec<Planned>,
-    /// Members that were never started and never will be, with the version at which that was so.
-    pub over: Vec<(SubscriptionId, i64)>,
-    /// Members that should be started and have no token for it, likewise.
-    pub tokenless: Vec<(SubscriptionId, i64)>,
+    /// Members that nothing can be sent to, with the version at which that was so.
+    pub lost: Vec<(SubscriptionId, i64, Lost)>,
 }
 
 /// One push to make.
@@ -110,8 +109,7 @@ pub async fn load(reader: &impl On, shard: ShardId, present: Present) -> Result<
         app,
         wanted,
         planned: Vec::new(),
-        over: Vec::new(),
-        tokenless: Vec::new(),
+        lost: Vec::new(),
         shard,
     };
     for member in members {
@@ -163,10 +161,10 @@ fn postponed(shard: &Shard, present: Present) -> Option<Time> {
 impl Work {
     fn plan(&mut self, member: Member, present: Present) {
         let subscription = member.subscription;
-        let at = (subscription.id, subscription.version);
+        let (id, version) = (subscription.id, subscription.version);
         let plan = match plan::next(&subscription, &self.shard, &self.wanted, present) {
             Next::Nothing | Next::Wait(_) => return,
-            Next::Over => return self.over.push(at),
+            Next::Over => return self.lost.push((id, version, Lost::Run)),
             Next::Send(plan) => plan,
         };
         let token = match plan.kind {
@@ -175,7 +173,9 @@ impl Work {
             Kind::CloseSecond => member.second_token,
         };
         let Some(token) = token.filter(Token::is_good) else {
-            return self.tokenless.push(at);
+            let is_second = plan.kind == Kind::CloseSecond;
+            let lost = if is_second { Lost::SecondToken } else { Lost::Token };
+            return self.lost.push((id, version, lost));
         };
         let takes_input_push_token = member.device.takes_input_push_token();
         let plan = Plan { token: Some(token.id), ..plan };
