@@ -160,7 +160,7 @@ async fn start_within(
     asked: StartAsked,
     now: Time,
 ) -> Result<Accepted> {
-    check_apps(tx, workspace, &asked.audience.app_ids).await?;
+    check_apps(tx, workspace, ("app_ids", &asked.audience.app_ids)).await?;
     let activity_id = asked.activity_id.unwrap_or_else(|| ActivityKey::generate().to_string());
     let existing = store::activities::find(tx, workspace, &activity_id).await?;
     let activity_type = activity_type(tx, workspace, &asked.activity_type, now).await?;
@@ -208,7 +208,7 @@ async fn end_within(
     let activity = existing(tx, workspace, &asked.activity_id).await?;
     let activity_type = activity_type(tx, workspace, &activity.activity_type, now).await?;
     if let Some(target) = &asked.target {
-        check_apps(tx, workspace, &target.app_ids).await?;
+        check_apps(tx, workspace, ("target.app_ids", &target.app_ids)).await?;
     }
     let end = End {
         content: asked.content,
@@ -263,7 +263,11 @@ pub(super) async fn activity_type(
     Ok(found.unwrap_or_else(|| ActivityType::unregistered(workspace, name, now)))
 }
 
-async fn check_apps(on: &impl On, workspace: WorkspaceId, app_ids: &[String]) -> Result<()> {
+async fn check_apps(
+    on: &impl On,
+    workspace: WorkspaceId,
+    (field, app_ids): (&str, &[String]),
+) -> Result<()> {
     let mut violations = Vec::new();
     for (index, app_id) in app_ids.iter().enumerate() {
         let known = match app_id.parse::<AppId>() {
@@ -272,7 +276,7 @@ async fn check_apps(on: &impl On, workspace: WorkspaceId, app_ids: &[String]) ->
         };
         if !known {
             violations.push(Violation {
-                field: format!("app_ids[{index}]"),
+                field: format!("{field}[{index}]"),
                 description: "is not an app of this workspace".to_owned(),
             });
         }
