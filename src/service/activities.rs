@@ -3,7 +3,7 @@
 use super::{Answered, Call, Page, PageRequest, Service};
 use crate::bus::Ring;
 use crate::clock::Time;
-use crate::domain::activity::Activity;
+use crate::domain::activity::{Activity, Origin, State};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::asked::{Expected, Presentation};
 use crate::domain::content::Content;
@@ -242,12 +242,22 @@ async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> {
     if activity.revision == accepted.revision {
         return Ok(activity);
     }
+    let is_later_run = activity.run != accepted.run;
+    if is_later_run {
+        // What these were in the run that was asked for is not kept; another run's would mislead.
+        activity.attributes = Content::empty();
+        activity.external_id = String::new();
+        activity.origin = Origin::Backend;
+    }
     if let Some(revision) = store::revisions::get(on, key, accepted.revision).await? {
+        if is_later_run {
+            activity.started_at = revision.created_at;
+        }
         activity.content = revision.content;
         activity.updated_at = revision.created_at;
     }
     (activity.run, activity.revision) = (accepted.run, accepted.revision);
-    activity.state = crate::domain::activity::State::Active;
+    activity.state = State::Active;
     activity.ended_at = None;
     Ok(activity)
 }
