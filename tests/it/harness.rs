@@ -279,7 +279,7 @@ pub(crate) fn status_of(content_json: &str) -> String {
     content["status"].as_str().unwrap_or_default().to_owned()
 }
 
-fn flight_template() -> sim::Template {
+pub(crate) fn flight_template() -> sim::Template {
     let field = |name: &str, kind: sim::FieldKind, optional: bool| sim::Field {
         name: name.to_owned(),
         kind: kind.into(),
