@@ -53,13 +53,14 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     check(existing, &asked)?;
     asked.expected.check(existing.map_or(0, |a| a.revision), existing.map_or(0, |a| a.run))?;
     let adopted = existing.is_some_and(|activity| activity.state == State::Active);
-    let alert = start_alert(asked.presentation.alert.take(), &asked.activity_type)?;
+    let alert = start_alert(asked.presentation.alert.take(), &asked.activity_type);
     let run = existing.map_or(1, |activity| if adopted { activity.run } else { activity.run + 1 });
     let kept = existing.filter(|_| adopted);
     let given = asked.attributes.clone().or_else(|| kept.map(|a| a.attributes.clone()));
     let identity =
         Identity { activity_id: &asked.activity_id, run, activity_type: &asked.activity_type };
-    let attributes = identity.write_into(&given.unwrap_or_else(Content::empty))?;
+    let attributes = identity.write_into(&given.unwrap_or_else(Content::empty));
+    let (alert, attributes) = both(alert, attributes)?;
     let content = asked.content.clone().or_else(|| kept.map(|a| a.content.clone()));
     let activity = Activity {
         key: existing.map_or_else(ActivityKey::generate, |activity| activity.key),
@@ -101,6 +102,17 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
         ..Change::default()
     };
     Ok(Started { activity, adopted, change })
+}
+
+/// Both, or everything that is wrong with either: a caller mends all of it at once.
+fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(first), Err(second)) => {
+            Err(Error::invalid(first.violations.into_iter().chain(second.violations).collect()))
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
 }
 
 /// What an app finds its activity by.

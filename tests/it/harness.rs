@@ -2,6 +2,7 @@
 
 use secrecy::ExposeSecret;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
@@ -46,7 +47,7 @@ pub(crate) struct World {
     pub(crate) simulator: Simulator,
     pub(crate) key: String,
     pub(crate) app_id: String,
-    channel: Channel,
+    pub(crate) channel: Channel,
     folder: TempDir,
 }
 
@@ -112,7 +113,13 @@ impl World {
         self.simulator.shutdown().await;
     }
 
-    fn intercepted(&self, key: &str) -> Keyed {
+    /// Where the tables are, for tests that look at what is left in them.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("t.db")
+    }
+
+    /// The connection with that key on every call.
+    pub(crate) fn intercepted(&self, key: &str) -> Keyed {
         let key = Key(format!("Bearer {key}").parse().expect("a key is ASCII"));
         InterceptedService::new(self.channel.clone(), key)
     }
@@ -272,7 +279,7 @@ pub(crate) fn status_of(content_json: &str) -> String {
     content["status"].as_str().unwrap_or_default().to_owned()
 }
 
-fn flight_template() -> sim::Template {
+pub(crate) fn flight_template() -> sim::Template {
     let field = |name: &str, kind: sim::FieldKind, optional: bool| sim::Field {
         name: name.to_owned(),
         kind: kind.into(),

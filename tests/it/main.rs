@@ -1,4 +1,19 @@
 //! One server, Apple and phones on real ports: what a caller and a phone see.
 
+mod bad_input;
+mod bad_numbers;
+mod bad_state;
+mod calls;
+mod contract;
 mod flight;
 mod harness;
+mod keys;
+mod lists;
+mod pushes;
+mod repeats;
+mod secrets;
+mod streams;
+mod tables;
+mod tenants;
+mod watches;
+mod writes;
