@@ -1,9 +1,9 @@
 //! One claimed shard from beginning to end: load, send slice by slice, settle each, finish. Streams that are not answered
 //! within a second hold nobody up: they stay in flight, and their late answers still settle.
 
-use super::claim::{self, Loaded, Planned, Work};
-use super::send::{self, Made, UnderWay};
-use super::settle::{self, Answered};
+use super::send::{self, UnderWay};
+use super::settle;
+use super::steps::{self, Answered, Loaded, Made, Place, Planned, Work};
 use super::{Claim, Dispatcher, FAULT_PAUSE, UNSETTLED_MAX};
 use crate::clock::Time;
 use crate::domain::outcome::Outcome;
@@ -36,7 +36,7 @@ pub(super) async fn run(claim: Claim) {
 
 async fn deliver(claim: &Claim) -> Result<()> {
     let present = claim.dispatcher.present();
-    let mut work = match claim::load(claim, present).await? {
+    let mut work = match steps::load(claim.dispatcher.reader(), claim.shard, present).await? {
         Loaded::Work(work) => work,
         Loaded::Postponed(until) => return settle::postpone(claim, until).await,
         Loaded::Gone => return Ok(()),
@@ -80,7 +80,7 @@ async fn deliver_slice(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Resul
     let counted = settle::slice(claim, work, answered, in_flight).await?;
     if !all_answered {
         let dispatcher = claim.dispatcher.clone();
-        let place = settle::Place::of(work);
+        let place = Place::of(work);
         let tasks = &claim.dispatcher.shared.tasks;
         tasks.spawn(settle_late(dispatcher, place, under_way, permit));
     }
@@ -107,7 +107,7 @@ async fn collect(under_way: &mut UnderWay, now: Time) -> Vec<Answered> {
 /// does not, the answer is unknown.
 async fn settle_late(
     dispatcher: Dispatcher,
-    place: settle::Place,
+    place: Place,
     mut under_way: UnderWay,
     _permit: OwnedSemaphorePermit,
 ) {

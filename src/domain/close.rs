@@ -7,10 +7,11 @@ use super::ids::SubscriptionId;
 use super::subscription::{Cause, Reason, State, Subscription};
 use crate::clock::Time;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
 /// Turns them, where they are still as the claim saw them.
-pub fn give_up(
-    rows: &mut HashMap<SubscriptionId, Subscription>,
+pub fn give_up<S: BuildHasher>(
+    rows: &mut HashMap<SubscriptionId, Subscription, S>,
     over: &[(SubscriptionId, i64)],
     tokenless: &[(SubscriptionId, i64)],
     (change, now): (&mut Change, Time),
@@ -38,8 +39,8 @@ pub fn give_up(
     }
 }
 
-fn as_seen(
-    rows: &mut HashMap<SubscriptionId, Subscription>,
+fn as_seen<S: BuildHasher>(
+    rows: &mut HashMap<SubscriptionId, Subscription, S>,
     id: SubscriptionId,
     version: i64,
 ) -> Option<&mut Subscription> {

@@ -21,6 +21,16 @@ pub struct Sent {
     pub stamp: i64,
     /// When it was handed to the provider.
     pub sent_at: Time,
+    /// Where in the window of a retry the next try would lie, in thousandths.
+    pub spread: u16,
+}
+
+impl Sent {
+    /// A push at the moment of its sending.
+    pub fn new(plan: Plan, now: Time) -> Self {
+        let spread = retry::spread(plan.subscription, plan.attempt);
+        Sent { stamp: plan.stamp(now), sent_at: now, spread, plan }
+    }
 }
 
 /// What is known of its answer.
@@ -64,7 +74,7 @@ pub fn settle(
         Kind::CloseSecond => settle_second(subscription, shard, (sent, answer), now),
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
         Kind::Update | Kind::End => {
-            settle_card(subscription, shard, (sent, answer), &mut settled, now)
+            settle_card(subscription, shard, (sent, answer), &mut settled, now);
         }
     }
     if let Some((verdict, rejection)) = verdict {
@@ -101,7 +111,7 @@ fn settle_second(
     if gone && same {
         subscription.closed_card = subscription.second.take().and_then(|c| c.device_activity_id);
     } else if same {
-        hold(subscription, shard, &sent.plan, answer, now);
+        hold(subscription, shard, sent, answer, now);
     }
 }
 
@@ -135,7 +145,7 @@ fn settle_start(
             subscription.start_doubt_until = None;
             if subscription.state == State::PendingStart {
                 subscription.reason = None;
-                hold(subscription, shard, plan, answer, now);
+                hold(subscription, shard, sent, answer, now);
             }
         }
         // It stays in doubt: `START_DOUBT` began when it was written ahead.
@@ -179,7 +189,7 @@ fn settle_card(
             let exception = subscription.own_exception(shard);
             exception.last_stamp = exception.last_stamp.max(sent.stamp);
             exception.in_flight = exception.in_flight.filter(|(n, _)| *n > plan.revision);
-            hold(subscription, shard, plan, answer, now);
+            hold(subscription, shard, sent, answer, now);
         }
     }
 }
@@ -188,11 +198,12 @@ fn settle_card(
 fn hold(
     subscription: &mut Subscription,
     shard: &Shard,
-    plan: &Plan,
+    sent: &Sent,
     answer: Answer<'_>,
     now: Time,
 ) {
-    let next = retry::at(subscription.id, plan.attempt, now);
+    let plan = &sent.plan;
+    let next = retry::at(sent.spread, plan.attempt, now);
     let exception = subscription.own_exception(shard);
     exception.failed = exception.failed.max(plan.revision);
     exception.attempts = plan.attempt;

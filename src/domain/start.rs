@@ -59,7 +59,7 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     let given = asked.attributes.clone().or_else(|| kept.map(|a| a.attributes.clone()));
     let identity =
         Identity { activity_id: &asked.activity_id, run, activity_type: &asked.activity_type };
-    let attributes = identity.write_into(given.unwrap_or_else(Content::empty))?;
+    let attributes = identity.write_into(&given.unwrap_or_else(Content::empty))?;
     let content = asked.content.clone().or_else(|| kept.map(|a| a.content.clone()));
     let activity = Activity {
         key: existing.map_or_else(ActivityKey::generate, |activity| activity.key),
@@ -116,7 +116,7 @@ pub struct Identity<'a> {
 
 impl Identity<'_> {
     /// Writes the id and the run into the attributes.
-    pub fn write_into(self, attributes: Content) -> Result<Content> {
+    pub fn write_into(self, attributes: &Content) -> Result<Content> {
         let names = (&self.activity_type.id_attribute, &self.activity_type.run_attribute);
         attributes
             .with_attributes(&[
@@ -188,9 +188,10 @@ pub fn app_start(
     now: Time,
 ) -> Result<(Activity, Revision)> {
     let key = existing.map_or_else(ActivityKey::generate, |activity| activity.key);
-    let activity_id = match asked.activity_id.is_empty() {
-        true => existing.map_or_else(|| key.to_string(), |a| a.activity_id.clone()),
-        false => asked.activity_id,
+    let activity_id = if asked.activity_id.is_empty() {
+        existing.map_or_else(|| key.to_string(), |a| a.activity_id.clone())
+    } else {
+        asked.activity_id
     };
     let activity = Activity {
         key,

@@ -1,10 +1,9 @@
 //! Loads a claimed shard and asks `domain` what each member needs.
 
-use super::Claim;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::activity_type::ActivityType;
-use crate::domain::ids::SubscriptionId;
+use crate::domain::ids::{ShardId, SubscriptionId};
 use crate::domain::plan::{self, Kind, Next, Plan, Present, Wanted};
 use crate::domain::revision::Number;
 use crate::domain::shard::Shard;
@@ -15,42 +14,54 @@ use crate::error::{Error, Result};
 use crate::store::revisions::AlertSpan;
 use crate::store::subscriptions::Member;
 use crate::store::{self, On};
+use std::time::Duration;
 
 /// How many alerts of a run are looked at; older ones are superseded anyway.
 const ALERTS_MAX: u64 = 16;
+/// A shard of which nothing is marked yet is looked at again after this.
+const UNMARKED_PAUSE: Duration = Duration::from_secs(2);
 /// A shard never has more members than this.
 const MEMBERS_MAX: u64 = 2_000;
 
 /// A claimed shard with what its members need.
 #[derive(Debug)]
-pub(super) struct Work {
-    pub(super) shard: Shard,
-    pub(super) activity: Activity,
-    pub(super) activity_type: ActivityType,
-    pub(super) app: App,
-    pub(super) wanted: Wanted,
+pub struct Work {
+    /// The shard.
+    pub shard: Shard,
+    /// Its activity.
+    pub activity: Activity,
+    /// The type of that.
+    pub activity_type: ActivityType,
+    /// The app that the pushes are for.
+    pub app: App,
+    /// What the run asks.
+    pub wanted: Wanted,
     /// The revision that the shard has when all is sent.
-    pub(super) goal: Number,
+    pub goal: Number,
     /// The pushes to make.
-    pub(super) planned: Vec<Planned>,
+    pub planned: Vec<Planned>,
     /// Members that were never started and never will be, with the version at which that was so.
-    pub(super) over: Vec<(SubscriptionId, i64)>,
+    pub over: Vec<(SubscriptionId, i64)>,
     /// Members that should be started and have no token for it, likewise.
-    pub(super) tokenless: Vec<(SubscriptionId, i64)>,
+    pub tokenless: Vec<(SubscriptionId, i64)>,
 }
 
 /// One push to make.
 #[derive(Clone, Debug)]
-pub(super) struct Planned {
-    pub(super) plan: Plan,
-    pub(super) subscription: Subscription,
-    pub(super) token: Token,
-    pub(super) takes_input_push_token: bool,
+pub struct Planned {
+    /// As it was decided.
+    pub plan: Plan,
+    /// The subscription as it was loaded.
+    pub subscription: Subscription,
+    /// The token that it goes by.
+    pub token: Token,
+    /// The system makes an update token only where it is asked to.
+    pub takes_input_push_token: bool,
 }
 
 /// What a claim found.
 #[derive(Debug)]
-pub(super) enum Loaded {
+pub enum Loaded {
     /// This much to do.
     Work(Box<Work>),
     /// Nothing before this time.
@@ -59,10 +70,9 @@ pub(super) enum Loaded {
     Gone,
 }
 
-/// Loads the shard. Members are read before the revisions that they may target.
-pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
-    let reader = claim.dispatcher.reader();
-    let Some(shard) = store::shards::find(reader, claim.shard).await? else {
+/// Loads a claimed shard. Members are read before the revisions that they may target.
+pub async fn load(reader: &impl On, shard: ShardId, present: Present) -> Result<Loaded> {
+    let Some(shard) = store::shards::find(reader, shard).await? else {
         return Ok(Loaded::Gone);
     };
     let key = shard.place.activity;
@@ -71,7 +81,7 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
     };
     let newest = newest(reader, &shard, &activity).await?;
     let Some(newest) = newest else {
-        return Ok(Loaded::Postponed(present.now + super::SWEEP_INTERVAL));
+        return Ok(Loaded::Postponed(present.now + UNMARKED_PAUSE));
     };
     let behind = shard.delivered < newest;
     if let Some(until) = postponed(&shard, present).filter(|_| behind) {
@@ -104,7 +114,9 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
         tokenless: Vec::new(),
         shard,
     };
-    members.into_iter().for_each(|member| work.plan(member, present));
+    for member in members {
+        work.plan(member, present);
+    }
     Ok(Loaded::Work(Box::new(work)))
 }
 
