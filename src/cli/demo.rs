@@ -11,6 +11,7 @@ mod summary;
 mod world;
 
 use flight::Flight;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use tidings::config::Flags;
 use world::World;
@@ -24,6 +25,9 @@ pub(crate) struct Demo {
     /// Let something go wrong on the way; all three, at different moments, if none is named
     #[arg(long, value_enum, value_name = "FAULT", num_args = 0..=1, default_missing_value = "all")]
     fault: Option<Fault>,
+    /// Where the simulator's control service listens [default: 127.0.0.1:50052; a free port with --once]
+    #[arg(long, value_name = "ADDRESS")]
+    simulator_listen: Option<SocketAddr>,
 }
 
 /// What goes wrong.
@@ -46,7 +50,7 @@ impl Demo {
 }
 
 pub(crate) async fn run(demo: &Demo, flags: &Flags) -> anyhow::Result<ExitCode> {
-    let world = World::start(flags, demo.once).await?;
+    let world = World::start(demo, flags).await?;
     // Whoever stops the demo early still gets the temporary folder removed.
     let landed = tokio::select! {
         flown = fly(demo, &world) => flown?,

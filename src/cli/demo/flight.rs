@@ -128,7 +128,7 @@ impl<'a> Flight<'a> {
         let release = sim::ReleaseTokensRequest { phone_id: IPHONE_18.to_owned() };
         self.world.control().release_tokens(release).await?;
         self.world.said_everything(IPHONE_18).await?;
-        self.teller.line("one push of the newest state; the alert has expired, so it is silent");
+        self.teller.line("the boarding call has expired: the newest state comes without it");
         self.teller.tell_outcome("Boarding", 1).await
     }
 

@@ -49,7 +49,7 @@ pub(super) const DEVICES: [Device; 4] = [
     },
     Device {
         id: IPAD,
-        name: "iPad, iOS 18.2",
+        name: "iPad, iPadOS 18.2",
         contact_key: "ayse",
         os_version: "18.2",
         form_factor: sim::FormFactor::Tablet,

@@ -89,7 +89,7 @@ impl Summary {
         match self.card(device) {
             Some(card) => {
                 lines.push(card.shown.iter().map(state).collect::<Vec<_>>().join(" > "));
-                lines.push(end_of(card));
+                lines.push(self.end_of(device, card));
             }
             None => lines.push("nothing: there never was a card".to_owned()),
         }
@@ -102,6 +102,26 @@ impl Summary {
         });
         lines.extend(refused.map(words));
         lines
+    }
+
+    /// Where a card is in its life.
+    fn end_of(&self, device: &Device, card: &sim::Card) -> String {
+        let end = card.end_time.map(millis).unwrap_or_default();
+        match (card.state(), card.close_cause()) {
+            (sim::CardState::Dismissed, _) => {
+                let after = |row: &&Delivery| row.send_time.is_some_and(|time| millis(time) > end);
+                let mine = self.log.iter().filter(|row| row.device_id == device.id);
+                format!("dismissed by its owner; {} pushes after that", mine.filter(after).count())
+            }
+            (_, sim::CloseCause::Push) => {
+                let minutes = card.gone_time.map_or(0, |time| (millis(time) - end) / 60_000);
+                format!("ended by push; it leaves the screen {minutes} minutes later")
+            }
+            (sim::CardState::Ended | sim::CardState::Gone, _) => {
+                "ended, but not by push".to_owned()
+            }
+            _ => "not ended: the card is still alive".to_owned(),
+        }
     }
 
     /// Why a phone did not land, as far as anyone can know.
@@ -121,6 +141,10 @@ impl Summary {
     }
 }
 
+fn millis(time: prost_types::Timestamp) -> i64 {
+    time.seconds.saturating_mul(1_000) + i64::from(time.nanos) / 1_000_000
+}
+
 /// One state that a card showed.
 fn state(shown: &sim::Shown) -> String {
     let mut text = status(&shown.content_json);
@@ -131,17 +155,6 @@ fn state(shown: &sim::Shown) -> String {
         text.push_str(" [lit up]");
     }
     text
-}
-
-/// Where a card is in its life.
-fn end_of(card: &sim::Card) -> String {
-    match (card.state(), card.close_cause()) {
-        (sim::CardState::Dismissed, _) => "dismissed by its owner; nothing was sent after that",
-        (_, sim::CloseCause::Push) => "ended by push, and on the screen for 15 more minutes",
-        (sim::CardState::Ended | sim::CardState::Gone, _) => "ended, but not by a push",
-        _ => "not ended: the card is still alive",
-    }
-    .to_owned()
 }
 
 /// What the server knows about a device, and why.

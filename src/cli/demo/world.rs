@@ -2,10 +2,10 @@
 //!
 //! Nothing is written outside the temporary folder.
 
-use super::phones;
+use super::{Demo, phones};
 use anyhow::{Context, anyhow};
 use secrecy::ExposeSecret;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
@@ -33,7 +33,7 @@ use tonic::transport::Channel;
 /// How long anything may take before the demo says that it did not happen.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// Where the simulator's control service listens while the demo stays up, as that of `tidings simulator`.
-const CONTROL_PORT: u16 = 50_052;
+const CONTROL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 50_052);
 /// What the demo shows is on standard output; of the log only what a person should look at.
 const LOG_FILTER: &str = "warn";
 const BUNDLE: &str = "com.example.flights";
@@ -67,19 +67,22 @@ pub(super) struct World {
 
 impl World {
     /// Starts everything: on the configured ports, or on free ones for a demo that ends by itself.
-    pub(super) async fn start(flags: &Flags, once: bool) -> anyhow::Result<Self> {
+    pub(super) async fn start(demo: &Demo, flags: &Flags) -> anyhow::Result<Self> {
         let mut config = Config::load(flags)?;
         if flags.log_filter.is_none() && config.log.filter == telemetry::Config::default().filter {
             LOG_FILTER.clone_into(&mut config.log.filter);
         }
         telemetry::init(&config.log)?;
-        let control_port = if once { 0 } else { CONTROL_PORT };
-        if once {
-            config.grpc.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-            config.http.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        if demo.once && flags.grpc_listen.is_none() {
+            config.grpc.listen = free;
         }
+        if demo.once && flags.http_listen.is_none() {
+            config.http.listen = free;
+        }
+        let control = if demo.once { free } else { CONTROL };
         let simulator = simulator::Config {
-            control_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, control_port)),
+            control_listen: demo.simulator_listen.unwrap_or(control),
             ..simulator::Config::default()
         };
         let simulator = simulator::start(simulator, Clock::system()).await?;
