@@ -1,0 +1,136 @@
+//! The real binary as a child process.
+
+use std::fs::{self, OpenOptions};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+
+/// How long a start may take on a machine that has other things to do.
+const START_MAX: Duration = Duration::from_secs(60);
+/// How much of a log is told when something failed.
+const LOG_LINES_TOLD: usize = 40;
+/// How often it is asked whether a process has ended.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Settings as the environment has them.
+pub(crate) type Variables = Vec<(String, String)>;
+
+/// A running `tidings`. It is killed when it is dropped.
+pub(crate) struct Process {
+    child: Child,
+    lines: mpsc::UnboundedReceiver<String>,
+    log: PathBuf,
+}
+
+/// How a process ended, and what it said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: String,
+    pub(crate) log: String,
+}
+
+impl Process {
+    /// Starts it in the folder with nothing in its environment but the variables. Its log is appended to a file there.
+    pub(crate) fn spawn(folder: &Path, name: &str, arguments: &[&str], all: &Variables) -> Self {
+        let log = folder.join(format!("{name}.log"));
+        let file = OpenOptions::new().create(true).append(true).open(&log).expect("a log");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_tidings"))
+            .args(arguments)
+            .env_clear()
+            .envs(all.iter().cloned())
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(file)
+            .spawn()
+            .expect("the binary starts");
+        let output = child.stdout.take().expect("standard output is piped");
+        let (sender, lines) = mpsc::unbounded_channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    return;
+                }
+            }
+        });
+        Process { child, lines, log }
+    }
+
+    /// Waits until it says that it serves; returns how long that took and what it said before.
+    pub(crate) async fn serving(&mut self) -> (Duration, Vec<String>) {
+        let began = Instant::now();
+        let mut said = Vec::new();
+        let serving = async {
+            while let Some(line) = self.lines.recv().await {
+                if line.starts_with("gRPC listens on") {
+                    return true;
+                }
+                said.push(line);
+            }
+            false
+        };
+        let serving = timeout(START_MAX, serving).await.unwrap_or(false);
+        assert!(serving, "the server did not come to serve; its log ends:\n{}", self.log_end());
+        (began.elapsed(), said)
+    }
+
+    /// SIGKILL; the process is gone when this returns.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("a running process");
+        self.child.wait().expect("an ended process");
+    }
+
+    /// SIGTERM, as Kubernetes sends it.
+    pub(crate) fn terminate(&self) {
+        let command = format!("kill -TERM {}", self.child.id());
+        let sent = Command::new("sh").args(["-c", &command]).status().expect("a shell");
+        assert!(sent.success(), "the signal was not sent");
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) async fn ended(mut self, within: Duration) -> Ended {
+        let mut ticks = interval(LOOK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let ending = async {
+            loop {
+                ticks.tick().await;
+                if let Some(status) = self.child.try_wait().expect("a child") {
+                    return status;
+                }
+            }
+        };
+        let status = timeout(within, ending).await;
+        let status = status.unwrap_or_else(|_| {
+            panic!("the process did not end in {within:?}; its log ends:\n{}", self.log_end())
+        });
+        let mut output = String::new();
+        while let Some(line) = self.lines.recv().await {
+            output.push_str(&line);
+            output.push('\n');
+        }
+        Ended { status, output, log: self.log() }
+    }
+
+    /// What it has logged so far, and whoever had the same name before it.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub(crate) fn log_end(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(LOG_LINES_TOLD)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already, which is as good.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
