@@ -46,7 +46,8 @@ impl Crowd {
                 mute.push(device_id);
             }
         }
-        let registered = mute.iter().map(|device_id| world.register_mute_device(device_id, CROWD_KEY));
+        let registered =
+            mute.iter().map(|device_id| world.register_mute_device(device_id, CROWD_KEY));
         futures::stream::iter(registered).buffer_unordered(CALLS_AT_ONCE).collect::<()>().await;
         for phone in &phones {
             said_everything(phone).await;

@@ -85,8 +85,7 @@ impl World {
         let url = format!("http://127.0.0.1:{port}");
         let channel = connect(&url).await;
         let app_id = String::new();
-        let mut world =
-            World { simulator, folder, process, key, app_id, url, variables, channel };
+        let mut world = World { simulator, folder, process, key, app_id, url, variables, channel };
         world.create_app().await;
         world
     }
@@ -213,9 +212,8 @@ pub(crate) fn free_port() -> u16 {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
         PORTS.start + (first + step) % width
     });
-    let free = |port: &u16| {
-        TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).is_ok()
-    };
+    let free =
+        |port: &u16| TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, *port))).is_ok();
     ports.take(usize::from(width)).find(free).expect("a free port")
 }
 
