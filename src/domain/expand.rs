@@ -127,6 +127,7 @@ pub fn new_subscription(
         second: None,
         closed_card: None,
         exception: Some(Exception::default()),
+        look_at: Some(now),
         targeted: 0,
         alerted: 0,
         closing: false,

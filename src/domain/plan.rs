@@ -245,24 +245,31 @@ impl Plan {
     }
 }
 
-/// When the shard is to be looked at again, from its members as they are after a settle.
+/// When the subscription is to be looked at again on its own account.
+pub fn look_at(
+    subscription: &Subscription,
+    shard: &Shard,
+    wanted: &Wanted,
+    present: Present,
+) -> Option<Time> {
+    match next(subscription, shard, wanted, present) {
+        Next::Nothing => None,
+        Next::Wait(until) => Some(until),
+        Next::Send(_) | Next::Over => Some(present.now),
+    }
+}
+
+/// When the shard is to be looked at again: at once where it is behind, else with the first of its members.
 pub fn due(
     shard: &Shard,
     wanted: &Wanted,
-    exceptions: &[Subscription],
+    first_look: Option<Time>,
     present: Present,
 ) -> Option<Time> {
     if shard.delivered < wanted.newest.number {
         return Some(present.now.max(Time::from_seconds(shard.last_stamp + 1)));
     }
-    let times = exceptions.iter().filter_map(|subscription| {
-        match next(subscription, shard, wanted, present) {
-            Next::Nothing => None,
-            Next::Wait(until) => Some(until),
-            Next::Send(_) | Next::Over => Some(present.now),
-        }
-    });
-    times.min()
+    first_look
 }
 
 /// When a second is free after the last stamp: no stamp falls into a second that one fell into before, and none into

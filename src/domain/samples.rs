@@ -124,6 +124,7 @@ pub(crate) fn pending_start(shard: &Shard) -> Subscription {
         targeted: 0,
         alerted: 0,
         closing: false,
+        look_at: None,
         report: None,
         created_at: at(-1_000),
         updated_at: at(-1_000),

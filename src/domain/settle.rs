@@ -83,6 +83,7 @@ pub fn settle(
     settled.changed = *subscription != before;
     if settled.changed {
         subscription.updated_at = now;
+        subscription.look_at = Some(now);
     }
     settled
 }

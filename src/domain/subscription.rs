@@ -41,6 +41,8 @@ pub struct Subscription {
     pub closed_card: Option<String>,
     /// How it differs from its shard.
     pub exception: Option<Exception>,
+    /// When it is to be looked at on its own account; if absent, not before its shard has something new.
+    pub look_at: Option<Time>,
     /// The newest revision that targets it; 0 for none.
     pub targeted: Number,
     /// The newest revision whose alert this device had.
@@ -161,6 +163,7 @@ impl Subscription {
     pub fn touch(&mut self, shard: &Shard, now: Time) -> &mut Exception {
         self.version += 1;
         self.updated_at = now;
+        self.look_at = Some(now);
         self.own_exception(shard)
     }
 

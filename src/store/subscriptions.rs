@@ -1,14 +1,15 @@
 //! Subscriptions: activity runs on devices.
 
-pub use super::members::{Member, exceptions, members};
+pub use super::members::{Member, members, to_look_at};
 pub use super::progress::{Progress, RouteProgress, progress};
 
 use super::Page;
 use super::codes::Code;
 use super::entity::subscription::{Column, Entity};
 use super::entity::{device, shard};
-use super::members::exceptional;
+use super::members::{exceptional, looked_for};
 use super::on::On;
+use crate::clock::Time;
 use crate::domain::device::FormFactor;
 use crate::domain::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, WorkspaceId};
 use crate::domain::revision::{Run, Target};
@@ -118,6 +119,30 @@ pub async fn by_card(
 pub async fn rows_with_exception(on: &impl On, shard: ShardId) -> Result<Vec<Subscription>> {
     let query = exceptional(shard).filter(Column::OwnDelivered.is_not_null());
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// The rows of a shard that are to be looked at on their own account.
+pub async fn rows_to_look_at(
+    on: &impl On,
+    shard: ShardId,
+    now: Time,
+    limit: u64,
+) -> Result<Vec<Subscription>> {
+    let query = looked_for(shard, now).limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// When the first member of a shard is to be looked at on its own account.
+pub async fn first_look(on: &impl On, shard: ShardId) -> Result<Option<Time>> {
+    let query = Entity::find()
+        .select_only()
+        .column(Column::LookAt)
+        .filter(Column::ShardId.eq(shard.0))
+        .filter(Column::LookAt.is_not_null())
+        .order_by_asc(Column::LookAt)
+        .limit(1);
+    let first: Option<Option<i64>> = query.into_tuple().one(&on.handle().db).await?;
+    Ok(first.flatten().map(Time))
 }
 
 /// Those of a run that fit every kind of selector given, in order.

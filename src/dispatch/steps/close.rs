@@ -2,7 +2,6 @@
 
 use super::load;
 use crate::clock::Time;
-use crate::domain::activity::Activity;
 use crate::domain::change::Change;
 use crate::domain::close::{self, Lost};
 use crate::domain::ids::{ShardId, SubscriptionId};
@@ -37,13 +36,14 @@ pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result
     let activity = store::activities::by_key(tx, shard.place.activity).await?;
     let activity =
         activity.ok_or_else(|| Error::not_found("activity", shard.place.activity.to_string()))?;
+    let behind = shard.delivered < closing.goal;
     if closing.complete {
         shard.delivered = shard.delivered.max(closing.goal);
     }
     let stamps = closing.counted.iter().map(|sent| sent.stamp);
     shard.last_stamp = stamps.chain([shard.last_stamp]).max().unwrap_or_default();
     let mut change = Change::default();
-    let mut rows = rows_to_close(tx, closing, &shard).await?;
+    let (before, mut rows) = rows_to_close(tx, (closing, &shard, behind), present.now).await?;
     for sent in &closing.counted {
         if let Some(row) = rows.get_mut(&sent.plan.subscription)
             && settle::finish(row, &shard, sent, closing.complete)
@@ -52,43 +52,47 @@ pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result
         }
     }
     close::give_up(&mut rows, &closing.lost, (&mut change, present.now));
-    change.subscriptions = rows.into_values().collect();
+    let members: Vec<&Subscription> = rows.values().collect();
+    let wanted = load::wanted(tx, &shard, &activity, (&members, present.now)).await?;
+    if let Some(wanted) = &wanted {
+        for row in rows.values_mut() {
+            row.look_at = plan::look_at(row, &shard, wanted, present);
+        }
+    }
+    let changed = rows.into_values().filter(|row| before.get(&row.id) != Some(row));
+    change.subscriptions = changed.collect();
     store::apply(tx, change).await?;
-    shard.due_at = due(tx, &shard, &activity, present).await?;
+    let first_look = store::subscriptions::first_look(tx, shard.id).await?;
+    shard.due_at = wanted.and_then(|wanted| plan::due(&shard, &wanted, first_look, present));
     store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await
 }
 
-/// The rows that closing may change: those with an exception, those that the shard's move does not speak for, and those
-/// that are given up.
+type Rows = HashMap<SubscriptionId, Subscription>;
+
+/// The rows that closing may change, as they were and to be changed: those that are to be looked at, those that the
+/// shard's move does not speak for, those that are given up; and where the shard was behind, all with an exception, for
+/// what they wait for was decided by what was wanted before.
 async fn rows_to_close(
     tx: &Tx,
-    closing: &Closing,
-    shard: &Shard,
-) -> Result<HashMap<SubscriptionId, Subscription>> {
-    let spoken_for = |sent: &&Sent| closing.complete && sent.plan.revision == shard.delivered;
+    (closing, shard, behind): (&Closing, &Shard, bool),
+    now: Time,
+) -> Result<(Rows, Rows)> {
+    let mut rows = if behind {
+        store::subscriptions::rows_with_exception(tx, shard.id).await?
+    } else {
+        store::subscriptions::rows_to_look_at(tx, shard.id, now, load::MEMBERS_MAX).await?
+    };
+    let known: HashSet<SubscriptionId> = rows.iter().map(|row| row.id).collect();
+    // Where the shard was behind, a member without an exception has what the shard has now.
+    let spoken_for =
+        |sent: &&Sent| behind && closing.complete && sent.plan.revision == shard.delivered;
     let apart = closing.counted.iter().filter(|sent| !spoken_for(sent));
     let mut ids: Vec<SubscriptionId> = apart.map(|sent| sent.plan.subscription).collect();
     ids.extend(closing.lost.iter().map(|(id, ..)| *id));
-    let counted: HashSet<_> = closing.counted.iter().map(|s| s.plan.subscription).collect();
-    let exceptions = store::subscriptions::rows_with_exception(tx, shard.id).await?;
-    let of_claim = exceptions.into_iter().filter(|row| counted.contains(&row.id));
-    let mut rows: HashMap<_, _> = of_claim.map(|row| (row.id, row)).collect();
-    ids.retain(|id| !rows.contains_key(id));
-    let others = store::subscriptions::by_ids(tx, &ids).await?;
-    rows.extend(others.into_iter().map(|row| (row.id, row)));
-    Ok(rows)
-}
-
-async fn due(
-    tx: &Tx,
-    shard: &Shard,
-    activity: &Activity,
-    present: Present,
-) -> Result<Option<Time>> {
-    let rows = store::subscriptions::rows_with_exception(tx, shard.id).await?;
-    let members: Vec<&Subscription> = rows.iter().collect();
-    let wanted = load::wanted(tx, shard, activity, (&members, present.now)).await?;
-    Ok(wanted.and_then(|wanted| plan::due(shard, &wanted, &rows, present)))
+    ids.retain(|id| !known.contains(id));
+    rows.extend(store::subscriptions::by_ids(tx, &ids).await?);
+    let rows: Rows = rows.into_iter().map(|row| (row.id, row)).collect();
+    Ok((rows.clone(), rows))
 }
 
 /// Leaves the shard until then.

@@ -22,7 +22,7 @@ const ALERTS_MAX: u64 = 16;
 /// A shard of which nothing is marked yet is looked at again after this.
 const UNMARKED_PAUSE: Duration = Duration::from_secs(2);
 /// A shard never has more members than this.
-const MEMBERS_MAX: u64 = 2_000;
+pub(super) const MEMBERS_MAX: u64 = 2_000;
 
 /// A claimed shard with what its members need.
 #[derive(Debug)]
@@ -89,7 +89,7 @@ pub async fn load(reader: &impl On, shard: ShardId, present: Present) -> Result<
     let members = if behind {
         store::subscriptions::members(reader, &shard, None, MEMBERS_MAX).await?
     } else {
-        store::subscriptions::exceptions(reader, &shard, None, MEMBERS_MAX).await?
+        store::subscriptions::to_look_at(reader, &shard, present.now, MEMBERS_MAX).await?
     };
     let subscriptions: Vec<&Subscription> = members.iter().map(|m| &m.subscription).collect();
     let Some(wanted) = wanted(reader, &shard, &activity, (&subscriptions, present.now)).await?

@@ -279,17 +279,23 @@ fn a_resend_has_the_same_apns_id_and_nothing_else_has() {
 fn due_is_computed_from_the_newest_revision_and_the_exceptions() {
     let shard = shard();
     let current = wanted(update(1), Vec::new());
-    assert_eq!(due(&shard, &current, &[], present()), None);
+    assert_eq!(due(&shard, &current, None, present()), None);
+    assert_eq!(due(&shard, &current, Some(at(5)), present()), Some(at(5)));
     let behind = wanted(update(2), Vec::new());
-    assert_eq!(due(&shard, &behind, &[], present()), Some(NOW));
-    let retry = |seconds| {
-        let own = Exception { failed: 1, retry_at: Some(at(seconds)), ..Exception::default() };
-        Subscription { exception: Some(own), ..active(&shard) }
-    };
-    let members = [retry(30), retry(5), active(&shard)];
-    assert_eq!(due(&shard, &current, &members, present()), Some(at(5)));
-    let waits = Subscription { start_doubt_until: Some(at(60)), ..pending_start(&shard) };
-    assert_eq!(due(&shard, &current, &[waits], present()), Some(at(60)));
-    let ready = [retry(5), pending_start(&shard)];
-    assert_eq!(due(&shard, &current, &ready, present()), Some(NOW));
+    assert_eq!(due(&shard, &behind, None, present()), Some(NOW));
+    assert_eq!(due(&shard, &behind, Some(at(5)), present()), Some(NOW));
+}
+
+#[test]
+fn a_member_is_looked_at_when_its_wait_is_over_and_not_at_all_where_nothing_is_wanted() {
+    let shard = shard();
+    let current = wanted(update(1), Vec::new());
+    let look = |subscription: &Subscription| look_at(subscription, &shard, &current, present());
+    let own = Exception { failed: 1, retry_at: Some(at(5)), ..Exception::default() };
+    let retries = Subscription { exception: Some(own), ..active(&shard) };
+    assert_eq!(look(&retries), Some(at(5)));
+    assert_eq!(look(&active(&shard)), None);
+    let doubted = Subscription { start_doubt_until: Some(at(60)), ..pending_start(&shard) };
+    assert_eq!(look(&doubted), Some(at(60)));
+    assert_eq!(look(&pending_start(&shard)), Some(NOW));
 }
