@@ -1,7 +1,7 @@
 //! `tidings demo`: server, simulator and phones in one process, and one flight.
 //!
-//! May import everything. It talks to both sides by gRPC only, and believes nothing but what a phone says that it shows:
-//! the exit code of `--once` comes from the screens.
+//! May import everything. It talks to both sides by gRPC only, and believes nothing but what a phone says that it
+//! shows: the exit code of `--once` comes from the screens.
 
 mod flight;
 mod next;

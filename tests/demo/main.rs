@@ -1,5 +1,7 @@
 //! `tidings demo` as a user runs it: the built binary, its words and its exit code.
 
+#![expect(clippy::expect_used, reason = "what stands around a test fails the test")]
+
 mod process;
 
 use process::Demo;

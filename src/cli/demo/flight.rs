@@ -2,7 +2,7 @@
 //!
 //! The backend's calls and the app's go to the server by gRPC; what people and their phones do, to the simulator.
 
-use super::outcome::Teller;
+use super::outcome::{Teller, line};
 use super::phones::{DEVICES, IPAD, IPHONE_17, IPHONE_18, name};
 use super::world::{TYPE, World};
 use super::{Demo, Fault};
@@ -21,7 +21,7 @@ pub(super) const ACTIVITY: &str = "FLIGHT_1711";
 /// The final state.
 pub(super) const LANDED: &str = "Landed";
 /// How long the boarding call may ring. The phone that brings its token after that gets the content without it.
-const ALERT_LIFE: Duration = Duration::from_secs(3);
+const ALERT_LIFE: Duration = Duration::from_secs(4);
 /// How long the card stays after the landing.
 const DISMISSAL_SECONDS: i64 = 15 * 60;
 /// One refusal for each of the two phones that follow when it begins.
@@ -65,7 +65,7 @@ impl<'a> Flight<'a> {
         self.teller.step("The app on the iPhone with iOS 17.4 starts the activity itself.");
         self.world.control().start_activity(start).await?;
         self.world.said_everything(IPHONE_17).await?;
-        self.teller.line("its app has registered the card's update token with the server");
+        line("its app has registered the card's update token with the server");
         Ok(())
     }
 
@@ -75,7 +75,7 @@ impl<'a> Flight<'a> {
         if !started.adopted {
             bail!("the server did not adopt the activity that the app had started");
         }
-        self.teller.line("adopted: the phone that shows it already is updated, not started again");
+        line("adopted: the phone that shows it already is updated, not started again");
         self.teller.tell_outcome("Scheduled", 1).await
     }
 
@@ -94,7 +94,7 @@ impl<'a> Flight<'a> {
                 ..sim::Fault::default()
             };
             self.world.control().set_fault(sim::SetFaultRequest { fault: Some(fault) }).await?;
-            self.teller.line("FAULT: APNs answers the next two pushes with 503");
+            line("FAULT: APNs answers the next two pushes with 503");
         }
         let first = self.update("Gate B12", "gate", None).await?;
         let repeated = self.update("Gate B12", "gate", None).await?;
@@ -102,12 +102,12 @@ impl<'a> Flight<'a> {
             bail!("a repeat with the same request_id changed something");
         }
         let revision = first.revision;
-        self.teller.line(&format!("same request_id: replayed, still revision {revision}"));
+        line(&format!("same request_id: replayed, still revision {revision}"));
         self.teller.tell_outcome("Gate B12", 1).await
     }
 
     async fn boarding(&mut self) -> anyhow::Result<()> {
-        self.teller.step("\"Boarding\", with an alert that is worth something for 3 seconds.");
+        self.teller.step("\"Boarding\", with an alert that is worth something for 4 seconds.");
         let expires = Clock::system().now() + ALERT_LIFE;
         let alert = Alert {
             title: "TK1983".to_owned(),
@@ -128,7 +128,7 @@ impl<'a> Flight<'a> {
         let release = sim::ReleaseTokensRequest { phone_id: IPHONE_18.to_owned() };
         self.world.control().release_tokens(release).await?;
         self.world.said_everything(IPHONE_18).await?;
-        self.teller.line("the boarding call has expired: the newest state comes without it");
+        line("the boarding call has expired: the newest state comes without it");
         self.teller.tell_outcome("Boarding", 1).await
     }
 
@@ -144,14 +144,14 @@ impl<'a> Flight<'a> {
             sim::RotateTokenRequest { phone_id: IPHONE_17.to_owned(), ..Default::default() };
         self.world.control().rotate_token(rotation).await?;
         self.world.said_everything(IPHONE_17).await?;
-        self.teller.line("the newest state goes to it once more: the old token may have eaten it");
+        line("the newest state goes to it once more: the old token may have eaten it");
         self.teller.tell_outcome("Delayed 20 minutes", 1).await?;
 
         self.teller.step("The owner of the iPad swipes the card away; it gets no more pushes.");
         let dismissal = sim::DismissCardRequest { phone_id: IPAD.to_owned(), ..Default::default() };
         self.world.control().dismiss_card(dismissal).await?;
         self.world.said_everything(IPAD).await?;
-        self.teller.line("its app has reported it");
+        line("its app has reported it");
         Ok(())
     }
 
@@ -162,7 +162,7 @@ impl<'a> Flight<'a> {
             let card = phone.cards.last().context("the phone has a card")?;
             let token = card.update_token.clone();
             self.world.control().kill_token(sim::KillTokenRequest { token }).await?;
-            self.teller.line(&format!(
+            line(&format!(
                 "FAULT: the update token of the {} has died, and iOS gives it no other",
                 name(IPHONE_17)
             ));
@@ -176,7 +176,7 @@ impl<'a> Flight<'a> {
         if self.demo.has(Fault::Offline) {
             let offline = sim::SetOnlineRequest { phone_id: IPHONE_18.to_owned(), online: false };
             self.world.control().set_online(offline).await?;
-            self.teller.line(&format!("FAULT: the {} has no network", name(IPHONE_18)));
+            line(&format!("FAULT: the {} has no network", name(IPHONE_18)));
         }
         let after = prost_types::Duration { seconds: DISMISSAL_SECONDS, nanos: 0 };
         let end = EndActivityRequest {
@@ -210,7 +210,7 @@ impl<'a> Flight<'a> {
             ..RegisterTokenRequest::default()
         };
         let taken = self.world.devices().register_token(late).await?.into_inner();
-        self.teller.line(&format!("an update token: taken for run {}", taken.run));
+        line(&format!("an update token: taken for run {}", taken.run));
         let end = EndActivityRequest {
             activity_id: ACTIVITY.to_owned(),
             run: Some(1),
@@ -220,8 +220,8 @@ impl<'a> Flight<'a> {
             bail!("an end that names run 1 was accepted in run 2");
         };
         let reason = refused.get_details_error_info().map(|info| info.reason).unwrap_or_default();
-        self.teller.line(&format!("an end: refused with {reason} ({})", refused.message()));
-        self.teller.line("run 2 goes on");
+        line(&format!("an end: refused with {reason} ({})", refused.message()));
+        line("run 2 goes on");
         Ok(())
     }
 

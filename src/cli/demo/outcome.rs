@@ -35,17 +35,13 @@ impl<'a> Teller<'a> {
         println!("\n{:2}. {text}", self.steps);
     }
 
-    pub(super) fn line(&self, text: &str) {
-        println!("      {text}");
-    }
-
     /// Waits until the server waits for nothing, and tells what became of every push since the last time.
     pub(super) async fn tell_outcome(&mut self, wanted: &str, run: i64) -> anyhow::Result<()> {
         self.settled().await?;
         let mut phones = Vec::new();
         for delivery in log(self.world, run).await? {
             if self.told.insert(delivery.delivery_id.clone()) {
-                self.line(&format!("{}: {}", name(&delivery.device_id), words(&delivery)));
+                line(&format!("{}: {}", name(&delivery.device_id), words(&delivery)));
                 let accepted = delivery.status() == DeliveryStatus::Accepted;
                 if accepted && !phones.contains(&delivery.device_id) {
                     phones.push(delivery.device_id);
@@ -54,7 +50,7 @@ impl<'a> Teller<'a> {
         }
         for phone_id in phones {
             let screen = self.screen(&phone_id, wanted, run).await?;
-            self.line(&format!("{}: {screen}", name(&phone_id)));
+            line(&format!("{}: {screen}", name(&phone_id)));
         }
         Ok(())
     }
@@ -86,16 +82,22 @@ impl<'a> Teller<'a> {
             Ok(phone) => phone,
             Err(last) => *last,
         };
-        let shown = now(&phone).map_or("no such card".to_owned(), |status| format!("\"{status}\""));
+        let content = now(&phone);
+        let content = content.map_or("no such card".to_owned(), |status| format!("\"{status}\""));
         let alert = card(&phone, run).and_then(|card| card.shown.last()).filter(|s| s.alerted);
         let lit = alert.map(|shown| format!(", lit up by \"{}\"", shown.alert_body));
         let lit = lit.unwrap_or_default();
         Ok(match (shows(&phone), phone.online) {
-            (true, _) => format!("its screen shows {shown}{lit}"),
-            (false, true) => format!("but its screen shows {shown}"),
-            (false, false) => format!("but it has no network, and its screen shows {shown}"),
+            (true, _) => format!("its screen shows {content}{lit}"),
+            (false, true) => format!("but its screen shows {content}"),
+            (false, false) => format!("but it has no network, and its screen shows {content}"),
         })
     }
+}
+
+/// Tells something of the step.
+pub(super) fn line(text: &str) {
+    println!("      {text}");
 }
 
 /// The send log of a run, the oldest first.

@@ -133,9 +133,10 @@ impl Summary {
         let offline = self.phones.get(device.id).is_some_and(|phone| !phone.online);
         let last = self.log.iter().rev().find(|row| row.device_id == device.id);
         let last = last.map_or("nothing was sent".to_owned(), words);
-        let because = match offline {
-            true => "It has no network; what APNs accepted did not come to it",
-            false => "The last of its send log",
+        let because = if offline {
+            "It has no network; what APNs accepted did not come to it"
+        } else {
+            "The last of its send log"
         };
         format!("{shows} {because}: {last}")
     }
@@ -162,8 +163,9 @@ fn server_words(subscription: &Subscription) -> String {
     let state = subscription.state().as_str_name();
     let state = state.trim_start_matches("SUBSCRIPTION_STATE_");
     let Subscription { reason, reason_text, .. } = subscription;
-    match reason.is_empty() {
-        true => format!("the server says: {state}"),
-        false => format!("the server says: {state}, {reason}: {reason_text}"),
+    if reason.is_empty() {
+        format!("the server says: {state}")
+    } else {
+        format!("the server says: {state}, {reason}: {reason_text}")
     }
 }
