@@ -13,6 +13,9 @@ use tidings::simulator::Phone;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::{Code, Status};
 
+/// How often the same is asked while the server is there and does not answer.
+const CALLS_MAX: usize = 5;
+
 pub(crate) type Client = LiveActivityServiceClient<Keyed>;
 
 /// What can be asked of an activity.
@@ -145,12 +148,30 @@ impl Flight {
         }
     }
 
+    /// Asks until there is an answer.
+    pub(crate) async fn ask_surely(&mut self, client: &mut Client, step: Step) {
+        if !self.ask(client, step).await {
+            self.ask_again(client).await;
+        }
+    }
+
     /// Asks again what was not answered: it has its effect once, whether it had it before or not.
     pub(crate) async fn ask_again(&mut self, client: &mut Client) {
         let Some(asked) = self.unanswered.clone() else { return };
-        let answer = self.call(client, &asked).await;
-        let (revision, _) = answer.unwrap_or_else(|status| panic!("{asked:?} again: {status}"));
+        let (revision, _) = self.call_surely(client, &asked).await;
         self.take(revision);
+    }
+
+    /// Calls until there is an answer, for a busy server may take longer than it gives a call.
+    async fn call_surely(&self, client: &mut Client, asked: &Asked) -> (i64, bool) {
+        for _ in 0..CALLS_MAX {
+            match self.call(client, asked).await {
+                Ok(answer) => return answer,
+                Err(status) if is_lost(&status) => {}
+                Err(status) => panic!("{asked:?} was refused when asked again: {status}"),
+            }
+        }
+        panic!("{asked:?} was not answered {CALLS_MAX} times");
     }
 
     /// Asks something again that was answered before: the same answer, and no effect.
@@ -159,8 +180,7 @@ impl Flight {
             return;
         }
         let asked = random.pick(&self.accepted);
-        let answer = self.call(client, asked).await;
-        let answer = answer.unwrap_or_else(|status| panic!("{asked:?} repeated: {status}"));
+        let answer = self.call_surely(client, asked).await;
         assert_eq!(answer, (asked.revision, true), "{asked:?} repeated");
         let revision = self.revision(client).await;
         assert_eq!(revision, self.newest_revision(), "{asked:?} had a second effect");

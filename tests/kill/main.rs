@@ -5,19 +5,21 @@
 #![expect(clippy::expect_used, reason = "what stands around a test fails the test")]
 #![expect(clippy::indexing_slicing, reason = "what stands around a test fails the test")]
 
+mod beginning;
 mod check;
+mod drain;
 mod flight;
 mod moment;
 mod process;
 mod random;
 mod remains;
 mod round;
+mod two_cards;
 mod world;
 
 use moment::Kind;
 use random::Random;
 use round::{Crowd, Kill};
-use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 use world::World;
@@ -28,8 +30,6 @@ const OF_TEN: [(Kind, usize); 4] =
 const SCALE_MAX: usize = 5;
 /// So many kills for each one whose moment is met, at most.
 const TRIES: usize = 3;
-/// How long a server may take to end.
-const END_MAX: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_reversed_however_often_the_server_is_killed() {
@@ -48,13 +48,7 @@ async fn nothing_is_lost_doubled_or_reversed_however_often_the_server_is_killed(
     }
     let killed_for = began.elapsed();
     check::everything_arrives(&world, &mut flights).await;
-    assert!(!world.process.log().contains("panicked"), "{}", world.process.log_end());
-    world.process.terminate();
-    let World { process, folder, simulator, .. } = world;
-    let ended = process.ended(END_MAX).await;
-    assert!(ended.status.success(), "the last server ended with {}", ended.status);
-    remains::Remains::read(folder.path()).await;
-    simulator.shutdown().await;
+    world.stop().await;
     for kind in Kind::ALL {
         let met = kills.iter().filter(|kill| kill.kind == kind && kill.met).count();
         println!("{kind:?}: {met} kills at their moment");

@@ -12,6 +12,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 const START_MAX: Duration = Duration::from_secs(60);
 /// How much of a log is told when something failed.
 const LOG_LINES_TOLD: usize = 40;
+/// What it says when it serves, before the address.
+const SERVES: &str = "gRPC listens on ";
 /// How often it is asked whether a process has ended.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -23,6 +25,16 @@ pub(crate) struct Process {
     child: Child,
     lines: mpsc::UnboundedReceiver<String>,
     log: PathBuf,
+}
+
+/// What a process said when it came to serve.
+#[derive(Debug)]
+pub(crate) struct Serving {
+    pub(crate) took: Duration,
+    /// Where gRPC listens.
+    pub(crate) address: String,
+    /// The lines before that.
+    pub(crate) said: Vec<String>,
 }
 
 /// How a process ended, and what it said.
@@ -60,22 +72,25 @@ impl Process {
         Process { child, lines, log }
     }
 
-    /// Waits until it says that it serves; returns how long that took and what it said before.
-    pub(crate) async fn serving(&mut self) -> (Duration, Vec<String>) {
+    /// Waits until it says that it serves.
+    pub(crate) async fn serving(&mut self) -> Serving {
         let began = Instant::now();
         let mut said = Vec::new();
         let serving = async {
             while let Some(line) = self.lines.recv().await {
-                if line.starts_with("gRPC listens on") {
-                    return true;
+                let address = line.strip_prefix(SERVES).and_then(|rest| rest.split(',').next());
+                if let Some(address) = address {
+                    return Some(address.to_owned());
                 }
                 said.push(line);
             }
-            false
+            None
         };
-        let serving = timeout(START_MAX, serving).await.unwrap_or(false);
-        assert!(serving, "the server did not come to serve; its log ends:\n{}", self.log_end());
-        (began.elapsed(), said)
+        let address = timeout(START_MAX, serving).await.ok().flatten();
+        let address = address.unwrap_or_else(|| {
+            panic!("the server did not come to serve; its log ends:\n{}", self.log_end())
+        });
+        Serving { took: began.elapsed(), address, said }
     }
 
     /// SIGKILL; the process is gone when this returns.
@@ -92,7 +107,7 @@ impl Process {
     }
 
     /// Waits until it has ended by itself.
-    pub(crate) async fn ended(mut self, within: Duration) -> Ended {
+    pub(crate) async fn ended(&mut self, within: Duration) -> Ended {
         let mut ticks = interval(LOOK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let ending = async {
@@ -129,6 +144,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the server's log ends:\n{}", self.log_end());
+        }
         // It may have ended already, which is as good.
         self.child.kill().ok();
         self.child.wait().ok();

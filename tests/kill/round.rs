@@ -93,7 +93,8 @@ pub(crate) async fn kill_once(world: &mut World, crowd: &Crowd, seed: u64) -> (K
         flight.repeat_any(&mut client, &mut random).await;
         if !flight.is_over() {
             let step = if flight.accepted.is_empty() { Step::Start } else { STILL_FLYING };
-            assert!(flight.ask(&mut client, step).await, "{} is not answered", flight.id);
+            // On a busy machine a call may time out; what is asked again has its effect once all the same.
+            flight.ask_surely(&mut client, step).await;
         }
         for traveller in &flight.travellers {
             if traveller.role == Role::Late && random.chance(50) {
@@ -117,7 +118,7 @@ async fn fly_and_kill(
     let last = flights.last_mut().expect("a flight");
     let is_crowd = last.travellers.len() > 10;
     if is_crowd {
-        assert!(last.ask(&mut client, step).await, "nothing is killed yet");
+        last.ask_surely(&mut client, step).await;
     }
     let count = flights.len();
     let travels = flights.iter_mut().enumerate().map(|(index, flight)| {

@@ -1,6 +1,7 @@
 //! A server that is killed and started again, and a simulator that outlives it.
 
-use crate::process::{Process, Variables};
+use crate::process::{Ended, Process, Variables};
+use crate::remains::Remains;
 use secrecy::ExposeSecret;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -25,6 +26,8 @@ use tonic::transport::{Channel, Endpoint};
 
 /// How long anything may take before its test has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a server may take to end.
+pub(crate) const END_MAX: Duration = Duration::from_secs(30);
 pub(crate) const BUNDLE: &str = "com.example.flights";
 pub(crate) const ACTIVITY_TYPE: &str = "flight_status";
 /// The ports from which free ones are taken. Below those that outgoing connections get: while the server is away, a
@@ -45,9 +48,10 @@ impl Interceptor for Key {
 pub(crate) type Keyed = InterceptedService<Channel, Key>;
 
 pub(crate) struct World {
+    // First, for its log is in the folder, and is told when a test has failed.
+    pub(crate) process: Process,
     pub(crate) simulator: Simulator,
     pub(crate) folder: TempDir,
-    pub(crate) process: Process,
     key: String,
     app_id: String,
     url: String,
@@ -115,9 +119,20 @@ impl World {
     /// Starts the server again, after it was killed or has ended; returns how long it took to serve.
     pub(crate) async fn restart(&mut self) -> Duration {
         self.process = Process::spawn(self.folder.path(), "server", &["serve"], &self.variables);
-        let (took, _) = self.process.serving().await;
+        let serving = self.process.serving().await;
         self.channel = connect(&self.url).await;
-        took
+        serving.took
+    }
+
+    /// Tells the server to end, and everything else after it.
+    pub(crate) async fn stop(mut self) -> Ended {
+        self.process.terminate();
+        let ended = self.process.ended(END_MAX).await;
+        assert!(ended.status.success(), "{ended:?}");
+        assert!(!ended.log.contains("panicked"), "{}", ended.log);
+        Remains::read(self.folder.path()).await;
+        self.simulator.shutdown().await;
+        ended
     }
 
     fn keyed(&self) -> Keyed {
