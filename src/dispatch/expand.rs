@@ -41,7 +41,10 @@ impl Dispatcher {
                     .await?;
                 self.shared.bus.ring(Ring::Activity(activity));
             }
-            // Shards that are ready do not wait for the rest of a large audience.
+            // Nobody else waits for the rest of a large audience: not the clock's mark, not new content, and not shards
+            // that are ready.
+            self.sweep().await?;
+            self.mark_all().await?;
             self.claim_all().await?;
         }
         Ok(())
