@@ -183,12 +183,12 @@ async fn register_within(
     let mut change = Change { devices: vec![device.clone()], ..Change::default() };
     drop_replaced(tx, &asked, &device, &mut change, now).await?;
     let registration = Registration { asked, device, token, known, now };
-    let taken = match registration.token.kind {
+    let result = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
         TokenKind::Update => register_update(tx, registration, &mut change).await?,
     };
     store::apply(tx, change).await?;
-    Ok(taken)
+    Ok(result)
 }
 
 /// The token that the app says is replaced is good no more.
