@@ -25,7 +25,10 @@ impl Dispatcher {
             let batches = pending.into_iter().map(|expansion| self.expand(expansion));
             let batches = stream::iter(batches).buffer_unordered(BATCHES_AT_ONCE);
             batches.try_collect::<()>().await?;
-            // Shards that are ready do not wait for the rest of a large audience.
+            // Nobody else waits for the rest of a large audience: not the clock's mark, not new content, and not shards
+            // that are ready.
+            self.sweep().await?;
+            self.mark_all().await?;
             self.claim_all().await?;
         }
         Ok(())

@@ -91,7 +91,8 @@ fn close(
     } else {
         (State::Dismissed, EventKind::SubscriptionDismissed)
     };
-    subscription.turn(state, None, Cause::Device);
+    let reason = subscription.closing.then_some(Reason::ContactChanged);
+    subscription.turn(state, reason, Cause::Device);
     vec![Event::of(subscription, kind, now)]
 }
 

@@ -13,6 +13,7 @@ use crate::domain::content::Content;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::expand;
+use crate::domain::expansion::{Expansion, Who};
 use crate::domain::ids::{ActivityKey, SubscriptionId, TokenId, WorkspaceId};
 use crate::domain::push::Environment;
 use crate::domain::register::{self, Belongs, Claim, NewToken, TokenResult};
@@ -329,7 +330,15 @@ async fn find_subscription(
             .zip(shards)
             .nth(index)
             .ok_or_else(|| Error::internal("a subscription that was found is gone")),
-        Belongs::Joins => add(tx, registration, &activity, false, change).await,
+        Belongs::Joins => {
+            let (mut subscription, shard) = add(tx, registration, &activity, false, change).await?;
+            // What a device joined through its contact ends with that contact.
+            let by_contact = |e: Expansion| matches!(e.audience.who, Who::ContactKeys(_));
+            if in_audience && expansion.is_some_and(by_contact) {
+                subscription.contact_key.clone_from(&device.contact_key);
+            }
+            Ok((subscription, shard))
+        }
         Belongs::StartsNextRun => {
             let activity = registration.app_start(Some(&activity), &activity_type, change)?;
             add(tx, registration, &activity, true, change).await

@@ -153,7 +153,12 @@ impl World {
 
     /// The same with more to say.
     pub(crate) fn phone_with(&self, spec: sim::PhoneSpec) -> Phone {
-        let spec = sim::PhoneSpec {
+        self.simulator.create_phone(self.spec(spec)).expect("a phone")
+    }
+
+    /// What every phone here has in common.
+    pub(crate) fn spec(&self, spec: sim::PhoneSpec) -> sim::PhoneSpec {
+        sim::PhoneSpec {
             app_id: self.app_id.clone(),
             bundle_id: BUNDLE.to_owned(),
             world: sim::World::Sandbox.into(),
@@ -161,8 +166,7 @@ impl World {
             server_url: format!("http://{}", self.server.grpc_address()),
             api_key: self.key.clone(),
             ..spec
-        };
-        self.simulator.create_phone(spec).expect("a phone")
+        }
     }
 
     /// Waits until the device's calls so far were answered.

@@ -5,6 +5,7 @@ mod bad_numbers;
 mod bad_state;
 mod calls;
 mod contract;
+mod delivery;
 mod flight;
 mod harness;
 mod keys;

@@ -24,6 +24,14 @@ fn closing_the_followed_card_before_our_end_dismisses_and_after_it_ends() {
 }
 
 #[test]
+fn a_card_that_closes_for_another_owner_keeps_the_reason() {
+    let shard = shard();
+    let mut row = Subscription { closing: true, ..active(&shard) };
+    closed(&mut row, &shard, Some("A"), false);
+    assert_eq!((row.state, row.reason), (State::Ended, Some(Reason::ContactChanged)));
+}
+
+#[test]
 fn closing_a_card_that_the_subscription_does_not_follow_dismisses_nothing() {
     let shard = shard();
     for card in ["B", "C", "closed"] {
