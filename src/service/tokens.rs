@@ -388,8 +388,20 @@ async fn add(
         let exception = subscription.own_exception(&shard);
         exception.delivered = activity.revision;
         exception.last_stamp = now.seconds();
+        change.shards.extend(rooms.into_due_shards(*now));
+        return Ok((subscription, shard));
     }
-    change.shards.extend(rooms.into_due_shards(*now));
+    // What targeted this device before it joined holds for it too; the row must be there to be found by a target.
+    let joined = Change {
+        shards: rooms.into_due_shards(*now),
+        subscriptions: vec![subscription.clone()],
+        ..Change::default()
+    };
+    store::apply(tx, joined).await?;
+    let (place, marked) = ((activity.key, activity.run), activity.marked_revision);
+    let ids = [subscription.id];
+    let targeted = store::subscriptions::targeted_before(tx, place, marked, &ids).await?;
+    subscription.targeted = targeted.get(&subscription.id).copied().unwrap_or_default();
     Ok((subscription, shard))
 }
 

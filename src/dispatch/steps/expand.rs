@@ -5,8 +5,8 @@ use crate::domain::activity::State;
 use crate::domain::change::Change;
 use crate::domain::expand::{self, Marked};
 use crate::domain::expansion::Expansion;
-use crate::domain::ids::ActivityKey;
-use crate::domain::revision::Run;
+use crate::domain::ids::{ActivityKey, SubscriptionId};
+use crate::domain::revision::{Number, Run};
 use crate::domain::rooms::Rooms;
 use crate::error::Result;
 use crate::store::{self, Tx};
@@ -37,6 +37,30 @@ pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Resul
     expansion.done = cursor.is_none();
     expansion.cursor = cursor.unwrap_or(expansion.cursor);
     change.expansions.push(expansion);
+    let added: Vec<_> = change.subscriptions.iter().map(|row| row.id).collect();
+    store::apply(tx, change).await?;
+    catch_up(tx, (key, run), up_to, (&added, now)).await
+}
+
+/// What targeted new subscriptions before they were made holds for them too.
+async fn catch_up(
+    tx: &Tx,
+    (key, run): (ActivityKey, Run),
+    marked: Number,
+    (added, now): (&[SubscriptionId], Time),
+) -> Result<()> {
+    let targeted = store::subscriptions::targeted_before(tx, (key, run), marked, added).await?;
+    let ids: Vec<_> = targeted.keys().copied().collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let rows = store::subscriptions::by_ids(tx, &ids).await?;
+    let mut change = Change::default();
+    for (mut row, shard) in store::subscriptions::with_shards(tx, rows).await? {
+        let Some(revision) = targeted.get(&row.id) else { continue };
+        row.target(&shard, *revision, now);
+        change.subscriptions.push(row);
+    }
     store::apply(tx, change).await
 }
 

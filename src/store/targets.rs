@@ -1,0 +1,116 @@
+//! Whom a targeted revision concerns: subscriptions that fit its selectors.
+
+use super::codes::Code;
+use super::entity::device;
+use super::entity::revision;
+use super::entity::subscription::{Column, Entity};
+use super::on::On;
+use crate::domain::device::FormFactor;
+use crate::domain::ids::{ActivityKey, AppId, SubscriptionId};
+use crate::domain::revision::{Number, Revision, Run, Scope, Target};
+use crate::domain::subscription::Subscription;
+use crate::error::Result;
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use std::collections::HashMap;
+
+const FORM_FACTORS: [FormFactor; 3] =
+    [FormFactor::Unspecified, FormFactor::Phone, FormFactor::Tablet];
+/// How many targeted revisions are looked at together.
+const REVISIONS_AT_ONCE: u64 = 64;
+
+/// Those of a run that fit every kind of selector given, in order.
+pub async fn matching(
+    on: &impl On,
+    (activity, run): (ActivityKey, Run),
+    target: &Target,
+    after: Option<SubscriptionId>,
+    limit: u64,
+) -> Result<Vec<Subscription>> {
+    let mut query = Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .order_by_asc(Column::Id)
+        .limit(limit);
+    if let Some(after) = after {
+        query = query.filter(Column::Id.gt(after.0));
+    }
+    let query = fitting(query, target);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// For each of these subscriptions of a run the newest revision, up to a number, that targets it; those that none
+/// targets are left out. At most a thousand at once.
+pub async fn targeted_before(
+    on: &impl On,
+    (activity, run): (ActivityKey, Run),
+    up_to: Number,
+    among: &[SubscriptionId],
+) -> Result<HashMap<SubscriptionId, Number>> {
+    let mut newest = HashMap::new();
+    let mut after = 0;
+    while !among.is_empty() {
+        let page = revision::Entity::find()
+            .filter(revision::Column::ActivityKey.eq(activity.0))
+            .filter(revision::Column::Run.eq(run))
+            .filter(revision::Column::Number.gt(after))
+            .filter(revision::Column::Number.lte(up_to))
+            .filter(revision::Column::Target.is_not_null())
+            .order_by_asc(revision::Column::Number)
+            .limit(REVISIONS_AT_ONCE);
+        let page = page.all(&on.handle().db).await?;
+        let Some(last) = page.last() else { break };
+        after = last.number;
+        for model in page {
+            let Revision { number, scope, .. } = Revision::try_from(model)?;
+            let Scope::Target(target) = scope else { continue };
+            let query = Entity::find()
+                .select_only()
+                .column(Column::Id)
+                .filter(Column::Id.is_in(among.iter().map(|id| id.0)));
+            let ids: Vec<uuid::Uuid> =
+                fitting(query, &target).into_tuple().all(&on.handle().db).await?;
+            newest.extend(ids.into_iter().map(|id| (SubscriptionId(id), number)));
+        }
+    }
+    Ok(newest)
+}
+
+fn fitting(mut query: Select<Entity>, target: &Target) -> Select<Entity> {
+    if !target.app_ids.is_empty() {
+        let apps = target.app_ids.iter().filter_map(|id| id.parse::<AppId>().ok());
+        query = query.filter(Column::AppId.is_in(apps.map(|id| id.0)));
+    }
+    if !target.device_ids.is_empty() {
+        let named = device::Column::DeviceId.is_in(&target.device_ids);
+        query = query.filter(Column::DeviceKey.in_subquery(devices_where(named)));
+    }
+    if !target.contact_keys.is_empty() {
+        let by_device = device::Column::ContactKey.is_in(&target.contact_keys);
+        let named_itself = Condition::all()
+            .add(Column::ContactKey.eq(""))
+            .add(Column::DeviceKey.in_subquery(devices_where(by_device)));
+        let of_contact = Column::ContactKey.is_in(&target.contact_keys);
+        query = query.filter(Condition::any().add(of_contact).add(named_itself));
+    }
+    if !target.form_factors.is_empty() {
+        let wanted = FORM_FACTORS
+            .into_iter()
+            .filter(|kind| target.form_factors.iter().any(|word| word == kind.word()));
+        let of_kind = device::Column::FormFactor.is_in(wanted.map(Code::code));
+        query = query.filter(Column::DeviceKey.in_subquery(devices_where(of_kind)));
+    }
+    query
+}
+
+pub(super) fn devices_where(condition: Expr) -> SelectStatement {
+    Query::select()
+        .column(device::Column::Key)
+        .from(device::Entity)
+        .and_where(condition)
+        .and_where(
+            Expr::col((device::Entity, device::Column::WorkspaceId))
+                .eq(Expr::col((Entity, Column::WorkspaceId))),
+        )
+        .to_owned()
+}
