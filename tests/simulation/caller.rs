@@ -116,9 +116,10 @@ impl World<'_> {
     fn start(&mut self) -> Request {
         let contacts = self.devices.iter().map(|device| format!("contact-{}", device.id));
         let ids = self.devices.iter().map(|device| device.id.clone());
-        let who = match self.caller.by_contact {
-            true => Who::ContactKeys(contacts.collect()),
-            false => Who::DeviceIds(ids.collect()),
+        let who = if self.caller.by_contact {
+            Who::ContactKeys(contacts.collect())
+        } else {
+            Who::DeviceIds(ids.collect())
         };
         Request::Start(StartAsked {
             activity_id: Some(self.activity_id()),
@@ -163,6 +164,7 @@ impl World<'_> {
     }
 
     async fn ask(&mut self, request: Request, request_id: String, again: bool) -> Result<()> {
+        self.has_written = true;
         let (service, before) = (self.service.clone(), self.caller.asked.len());
         let (answered, ends, target) = match request {
             Request::Start(asked) => {
@@ -182,7 +184,7 @@ impl World<'_> {
         let accepted = answered.answer;
         self.key = Some(accepted.key());
         let (revision, run) = (accepted.revision, accepted.run);
-        self.note(format!("     revision {revision} of run {run}, ends {ends} {target:?}"));
+        self.note(&format!("     revision {revision} of run {run}, ends {ends} {target:?}"));
         if again {
             let known = self.caller.asked.iter().any(|asked| asked.revision == revision);
             ensure!(known && before == self.caller.asked.len(), "a repeat changes nothing");

@@ -162,6 +162,8 @@ impl World<'_> {
         let (revision, last) = self.history.sent.entry(plan.subscription).or_default();
         let fits = stamp > *last || stamp == *last && plan.revision <= *revision;
         ensure!(fits, "S7 device {device}: stamp {stamp} for {} after {last}", plan.revision);
+        let is_ahead = plan.revision > *revision && stamp > sent.sent_at.seconds();
+        ensure!(!is_ahead, "S7 device {device}: stamp {stamp} ahead of the clock");
         (*revision, *last) = (plan.revision.max(*revision), stamp.max(*last));
         if plan.kind == Kind::Start {
             let starts = self.history.starts.entry(plan.subscription).or_default();

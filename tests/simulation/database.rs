@@ -30,10 +30,7 @@ impl Database {
     /// An empty one.
     pub(crate) async fn open() -> anyhow::Result<Self> {
         let memory = Path::new("/dev/shm");
-        let folder = match memory.is_dir() {
-            true => TempDir::new_in(memory)?,
-            false => TempDir::new()?,
-        };
+        let folder = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
         let url = format!("sqlite://{}", folder.path().join("tidings.db").display());
         let config =
             Config { url: url.into(), read_connections: 1, group_time_ms: 1, ..Config::default() };

@@ -17,6 +17,7 @@ use tidings::store::{self, Lane};
 
 impl World<'_> {
     pub(crate) async fn mark(&mut self) -> Result<()> {
+        self.has_written = true;
         let Some(key) = self.key else { return Ok(()) };
         let now = self.now();
         let store = &self.database.store;
@@ -24,6 +25,7 @@ impl World<'_> {
     }
 
     pub(crate) async fn expand(&mut self, run: Run) -> Result<()> {
+        self.has_written = true;
         let Some(key) = self.key else { return Ok(()) };
         let (store, now) = (&self.database.store, self.now());
         if let Some(expansion) = store::expansions::find(store.reader(), key, run).await? {
@@ -53,6 +55,7 @@ impl World<'_> {
             behind.iter().map(|shard| shard.id).filter(|id| self.rows.shards.contains_key(id));
         let ours: Vec<ShardId> = ours.collect();
         if !ours.is_empty() {
+            self.has_written = true;
             store
                 .write(Lane::Settle, move |tx| {
                     let ours = ours.clone();
@@ -77,6 +80,7 @@ impl World<'_> {
         match steps::load(store.reader(), shard, present).await? {
             Loaded::Gone => anyhow::bail!("a shard is gone"),
             Loaded::Postponed(until) => {
+                self.has_written = true;
                 store
                     .write(Lane::Settle, move |tx| Box::pin(steps::postpone(tx, shard, until)))
                     .await?;
@@ -106,12 +110,12 @@ impl World<'_> {
         match std::mem::replace(&mut claim.stage, Stage::Between) {
             Stage::Between => match claim.slices.pop() {
                 Some(slice) => {
-                    claim.stage = Stage::Begun(self.begin_starts(&claim.work, slice).await?)
+                    claim.stage = Stage::Begun(self.begin_starts(&claim.work, slice).await?);
                 }
                 None => return self.close(claim).await,
             },
             Stage::Begun(slice) => {
-                claim.stage = Stage::Sent(self.send(&claim.work, slice)?, vec![])
+                claim.stage = Stage::Sent(self.send(&claim.work, slice)?, vec![]);
             }
             Stage::Sent(waiting, answered) => {
                 let in_flight = waiting.iter().map(|push| self.pushes[*push].made.sent.clone());
@@ -133,6 +137,7 @@ impl World<'_> {
         let (starts, mut rest): (Vec<_>, Vec<_>) =
             slice.into_iter().partition(|planned| planned.plan.kind == Kind::Start);
         if !starts.is_empty() {
+            self.has_written = true;
             let (shard, now) = (work.shard.id, self.now());
             let store = &self.database.store;
             let begun = store
@@ -156,7 +161,7 @@ impl World<'_> {
             let device = self.device_of(planned.subscription.device);
             let what =
                 format!("{:?} of {} alert {}", sent.plan.kind, sent.plan.revision, sent.plan.alert);
-            self.note(format!("     push {} to {device}: {what}", self.pushes.len()));
+            self.note(&format!("     push {} to {device}: {what}", self.pushes.len()));
             ensure!(sent.stamp >= self.process_start_s, "S7 a stamp before the process");
             self.check_sent(&sent, device)?;
             numbers.push(self.pushes.len());
@@ -182,6 +187,7 @@ impl World<'_> {
         answered: Vec<Answered>,
         in_flight: Vec<Sent>,
     ) -> Result<Vec<Sent>> {
+        self.has_written = true;
         let slice = Arc::new(Slice { place, answered, in_flight });
         let now = self.now();
         let settled = self.database.store.write(Lane::Settle, move |tx| {
@@ -192,6 +198,7 @@ impl World<'_> {
     }
 
     async fn close(&mut self, claim: Claim) -> Result<()> {
+        self.has_written = true;
         let closing = Arc::new(Closing {
             shard: claim.shard,
             goal: claim.work.goal,

@@ -98,6 +98,7 @@ impl World<'_> {
 
     /// The app says what became of a card.
     pub(crate) async fn say(&mut self, index: usize) -> Result<()> {
+        self.has_written = true;
         let card_id = self.card_id(index);
         let card = &mut self.cards[index];
         let said = card.to_say.take().unwrap_or(ReportedState::Active);
@@ -117,6 +118,7 @@ impl World<'_> {
 
     /// The app registers the card's newest token.
     pub(crate) async fn report_token(&mut self, index: usize) -> Result<()> {
+        self.has_written = true;
         let card = &self.cards[index];
         let (device, rotation, first) = (card.device, card.rotation, card.reported.is_none());
         let by_app = card.run.is_none();
@@ -127,7 +129,7 @@ impl World<'_> {
         asked.device_activity_id = Some(self.card_id(index));
         asked.run = named;
         if by_app {
-            asked.activity_type = TYPE.to_owned();
+            TYPE.clone_into(&mut asked.activity_type);
             (asked.attributes, asked.content) = (Some(content()), Some(content()));
         }
         self.tokens.insert(asked.id, Owner::Card(index, rotation));
@@ -146,7 +148,7 @@ impl World<'_> {
             }
             Err(error) => return Err(error.into()),
         };
-        self.note(format!("     {:?}", registered.result));
+        self.note(&format!("     {:?}", registered.result));
         if registered.result == TokenResult::CardEnded {
             self.end_by_app(index);
         }
@@ -167,7 +169,7 @@ impl World<'_> {
         let revision = rows.activity.map_or(0, |activity| activity.revision);
         if self.caller.asked.iter().all(|asked| asked.run < run) {
             self.cards[index].revision = revision;
-            self.note(format!("     the app began run {run} with revision {revision}"));
+            self.note(&format!("     the app began run {run} with revision {revision}"));
             self.caller.asked.push(Asked { revision, run, ends: false, target: None });
         }
         Ok(())
@@ -181,11 +183,12 @@ impl World<'_> {
 
     /// The app registers its newest push-to-start token.
     pub(crate) async fn report_start_token(&mut self, device: usize) -> Result<()> {
+        self.has_written = true;
         let Some((number, reported)) = &mut self.devices[device].start_token else { return Ok(()) };
         *reported = Some(*number);
         let number = *number;
         let mut asked = self.token(device, TokenKind::PushToStart, (device, number));
-        asked.activity_type = TYPE.to_owned();
+        TYPE.clone_into(&mut asked.activity_type);
         asked.token_time = Some(self.devices[device].start_rotated_at);
         self.tokens.insert(asked.id, Owner::Start(device, number));
         tokens::register(&self.service, &self.call("Token", String::new()), asked).await?;
@@ -220,6 +223,7 @@ impl World<'_> {
 
     /// The app registers its install, perhaps for another person.
     pub(crate) async fn register_device(&mut self, device: usize, contact: String) -> Result<()> {
+        self.has_written = true;
         let asked = DeviceAsked {
             device_id: self.devices[device].id.clone(),
             app: self.database.app,

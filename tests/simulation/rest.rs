@@ -14,7 +14,7 @@ const STEPS_MAX: usize = 600;
 impl World<'_> {
     /// Lets everything arrive, and checks L1 and L2.
     pub(crate) async fn come_to_rest(&mut self) -> Result<()> {
-        self.note("no more faults".to_owned());
+        self.note("no more faults");
         self.budget = Budget::default();
         for _ in 0..STEPS_MAX {
             match self.pending() {

@@ -27,6 +27,8 @@ pub(crate) struct World<'a> {
     pub(crate) budget: Budget,
     /// Apps say which run a card belongs to. They need not where there are neither faults nor two runs.
     pub(crate) names_run: bool,
+    /// How often time goes on: in some worlds much happens within a second.
+    pub(crate) tick_weight: usize,
     /// How many pushes a slice has at most.
     pub(crate) slice: usize,
     pub(crate) service: Service,
@@ -43,6 +45,8 @@ pub(crate) struct World<'a> {
     /// Runs whose audience is still being expanded.
     pub(crate) expanding: Vec<Run>,
     pub(crate) rows: Rows,
+    /// The present step may have changed the tables.
+    pub(crate) has_written: bool,
     pub(crate) history: History,
     pub(crate) trace: Vec<String>,
 }
@@ -117,6 +121,7 @@ pub(crate) enum Stage {
 }
 
 /// A push on its way.
+#[expect(clippy::struct_excessive_bools, reason = "each is one fact of its own")]
 pub(crate) struct Push {
     pub(crate) made: Made,
     pub(crate) place: Place,
@@ -173,7 +178,7 @@ impl World<'_> {
         self.now().since(BEGIN)
     }
 
-    pub(crate) fn note(&mut self, what: String) {
+    pub(crate) fn note(&mut self, what: &str) {
         let at = self.elapsed().as_secs_f64();
         self.trace.push(format!("{at:>9.1} {what}"));
     }
