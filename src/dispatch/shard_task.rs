@@ -1,4 +1,4 @@
-//! One claimed shard from beginning to end: load, send slice by slice, settle each, finish. Streams that are not answered
+//! One claimed shard from beginning to end: load, send slice by slice, settle each, finish. Streams that have no answer
 //! within a second hold nobody up: they stay in flight, and their late answers still settle.
 
 use super::send::{self, UnderWay};

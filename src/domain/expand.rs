@@ -79,8 +79,7 @@ fn add(
     let shard = rooms.take(activity.workspace, place, marked.newest).id;
     let mut subscription = new_subscription(activity, device, place, shard, marked.now);
     subscription.contact_key.clone_from(&candidate.contact_key);
-    let targets = marked.targeted.iter().filter(|revision| revision.targets(device));
-    subscription.targeted = targets.map(|revision| revision.number).max().unwrap_or(0);
+    subscription.targeted = targeted(marked.targeted, device);
     let no_token = candidate.push_to_start.is_none().then_some(Obstacle::NoPushToStartToken);
     if let Some(obstacle) = device.obstacle().or(no_token) {
         subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
@@ -89,6 +88,15 @@ fn add(
         change.events.push(Event::of(&subscription, kind, marked.now));
     }
     change.subscriptions.push(subscription);
+}
+
+/// How many ends for targets are looked at for a device that comes later: the newest.
+pub const TARGETED_MAX: u64 = 256;
+
+/// The newest of these revisions that targets the device; 0 where none does.
+pub fn targeted(revisions: &[Revision], device: &Device) -> Number {
+    let targets = revisions.iter().filter(|revision| revision.targets(device));
+    targets.map(|revision| revision.number).max().unwrap_or(0)
 }
 
 /// Where pushes of the activity's current run to this device go.

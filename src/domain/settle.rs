@@ -163,7 +163,7 @@ fn settle_card(
 ) {
     let plan = &sent.plan;
     if subscription.version != plan.version {
-        return;
+        return note_flight(subscription, shard, (sent, answer));
     }
     match answer {
         Answer::Is(Outcome::Accepted { .. }) => {
@@ -194,6 +194,24 @@ fn settle_card(
             hold(subscription, shard, sent, answer, now);
         }
     }
+}
+
+/// That a push is in flight is a fact too, or its alert would ride once more. It is none about another card, and does
+/// not hold up the end of a card that is to be closed.
+fn note_flight(
+    subscription: &mut Subscription,
+    shard: &Shard,
+    (sent, answer): (&Sent, Answer<'_>),
+) {
+    let plan = &sent.plan;
+    if subscription.card.token != plan.token || subscription.closing {
+        return;
+    }
+    let exception = subscription.own_exception(shard);
+    exception.in_flight = match answer {
+        Answer::InFlight(until) => Some((plan.revision, until)),
+        Answer::Is(_) => exception.in_flight.filter(|(number, _)| *number > plan.revision),
+    };
 }
 
 /// Notes a try in vain and when the next one is due.

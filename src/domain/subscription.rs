@@ -176,6 +176,12 @@ impl Subscription {
         })
     }
 
+    /// Notes the newest revision that targets it.
+    pub fn target(&mut self, shard: &Shard, revision: Number, now: Time) {
+        self.touch(shard, now);
+        self.targeted = self.targeted.max(revision);
+    }
+
     /// Moves to a state.
     pub fn turn(&mut self, state: State, reason: Option<Reason>, cause: Cause) {
         self.state = state;

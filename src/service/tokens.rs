@@ -12,7 +12,7 @@ use crate::domain::change::Change;
 use crate::domain::content::Content;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::expand;
+use crate::domain::expand::{self, TARGETED_MAX};
 use crate::domain::expansion::{Expansion, Who};
 use crate::domain::ids::{ActivityKey, SubscriptionId, TokenId, WorkspaceId};
 use crate::domain::push::Environment;
@@ -397,7 +397,13 @@ async fn add(
         let exception = subscription.own_exception(&shard);
         exception.delivered = activity.revision;
         exception.last_stamp = now.seconds();
+        change.shards.extend(rooms.into_due_shards(*now));
+        return Ok((subscription, shard));
     }
+    // An end for targets that came before the device joined holds for it too.
+    let (key, run, marked) = (activity.key, activity.run, activity.marked_revision);
+    let ends = store::revisions::targeted_ends(tx, key, run, marked, TARGETED_MAX).await?;
+    subscription.targeted = expand::targeted(&ends, device);
     change.shards.extend(rooms.into_due_shards(*now));
     Ok((subscription, shard))
 }

@@ -2,6 +2,7 @@
 
 pub use super::members::{Member, members, to_look_at};
 pub use super::progress::{Progress, RouteProgress, progress};
+pub use super::targets::matching;
 
 use super::Page;
 use super::codes::Code;
@@ -9,14 +10,13 @@ use super::entity::subscription::{Column, Entity};
 use super::entity::{device, shard};
 use super::members::{exceptional, looked_for};
 use super::on::On;
+use super::targets::devices_where;
 use crate::clock::Time;
-use crate::domain::device::FormFactor;
-use crate::domain::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, WorkspaceId};
-use crate::domain::revision::{Run, Target};
+use crate::domain::ids::{ActivityKey, DeviceKey, ShardId, SubscriptionId, WorkspaceId};
+use crate::domain::revision::Run;
 use crate::domain::shard::Shard;
 use crate::domain::subscription::{State, Subscription};
 use crate::error::Result;
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::HashMap;
 
@@ -28,8 +28,6 @@ const OPEN: [State; 5] = [
     State::Unreachable,
     State::Invalidated,
 ];
-const FORM_FACTORS: [FormFactor; 3] =
-    [FormFactor::Unspecified, FormFactor::Phone, FormFactor::Tablet];
 
 /// Which subscriptions of a run a list shows; an absent or empty field shows all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,48 +143,6 @@ pub async fn first_look(on: &impl On, shard: ShardId) -> Result<Option<Time>> {
     Ok(first.flatten().map(Time))
 }
 
-/// Those of a run that fit every kind of selector given, in order.
-pub async fn matching(
-    on: &impl On,
-    (activity, run): (ActivityKey, Run),
-    target: &Target,
-    after: Option<SubscriptionId>,
-    limit: u64,
-) -> Result<Vec<Subscription>> {
-    let mut query = Entity::find()
-        .filter(Column::ActivityKey.eq(activity.0))
-        .filter(Column::Run.eq(run))
-        .order_by_asc(Column::Id)
-        .limit(limit);
-    if let Some(after) = after {
-        query = query.filter(Column::Id.gt(after.0));
-    }
-    if !target.app_ids.is_empty() {
-        let apps = target.app_ids.iter().filter_map(|id| id.parse::<AppId>().ok());
-        query = query.filter(Column::AppId.is_in(apps.map(|id| id.0)));
-    }
-    if !target.device_ids.is_empty() {
-        let named = device::Column::DeviceId.is_in(&target.device_ids);
-        query = query.filter(Column::DeviceKey.in_subquery(devices_where(named)));
-    }
-    if !target.contact_keys.is_empty() {
-        let by_device = device::Column::ContactKey.is_in(&target.contact_keys);
-        let named_itself = Condition::all()
-            .add(Column::ContactKey.eq(""))
-            .add(Column::DeviceKey.in_subquery(devices_where(by_device)));
-        let of_contact = Column::ContactKey.is_in(&target.contact_keys);
-        query = query.filter(Condition::any().add(of_contact).add(named_itself));
-    }
-    if !target.form_factors.is_empty() {
-        let wanted = FORM_FACTORS
-            .into_iter()
-            .filter(|kind| target.form_factors.iter().any(|word| word == kind.word()));
-        let of_kind = device::Column::FormFactor.is_in(wanted.map(Code::code));
-        query = query.filter(Column::DeviceKey.in_subquery(devices_where(of_kind)));
-    }
-    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
-}
-
 /// Those of a run that fit, oldest first, with what a caller wants to know beside them.
 pub async fn list(
     on: &impl On,
@@ -237,18 +193,6 @@ async fn listed(on: &impl On, rows: Vec<Subscription>) -> Result<Vec<Listed>> {
         Some(Listed { subscription, device_id, shard })
     });
     Ok(listed.collect())
-}
-
-fn devices_where(condition: Expr) -> SelectStatement {
-    Query::select()
-        .column(device::Column::Key)
-        .from(device::Entity)
-        .and_where(condition)
-        .and_where(
-            Expr::col((device::Entity, device::Column::WorkspaceId))
-                .eq(Expr::col((Entity, Column::WorkspaceId))),
-        )
-        .to_owned()
 }
 
 /// Each subscription with its shard.

@@ -44,10 +44,10 @@ impl World {
 
     async fn start_flight(&self, contact_keys: &[&str]) {
         let contact_keys = contact_keys.iter().map(|&key| key.to_owned()).collect();
-        self.start_for(Audience { contact_keys, ..Audience::default() }).await;
+        self.start_for_audience(Audience { contact_keys, ..Audience::default() }).await;
     }
 
-    async fn start_for(&self, audience: Audience) {
+    async fn start_for_audience(&self, audience: Audience) {
         let request = StartActivityRequest {
             activity_id: FLIGHT.to_owned(),
             activity_type: "flight_status".to_owned(),

@@ -29,8 +29,8 @@ pub struct Closing {
     pub lost: Vec<(SubscriptionId, i64, Lost)>,
 }
 
-/// Closes the claim: every member that was loaded is answered or has an exception, so the shard moves to the goal. Where
-/// the claim stopped early (`complete` is false), those that were answered get an exception instead.
+/// Closes the claim: every member that was loaded is answered or has an exception, so the shard moves to the goal.
+/// Where the claim stopped early (`complete` is false), those that were answered get an exception instead.
 pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result<()> {
     let Some(mut shard) = store::shards::find(tx, closing.shard).await? else { return Ok(()) };
     let activity = store::activities::by_key(tx, shard.place.activity).await?;

@@ -3,7 +3,7 @@
 use crate::clock::Time;
 use crate::domain::activity::State;
 use crate::domain::change::Change;
-use crate::domain::expand::{self, Marked};
+use crate::domain::expand::{self, Marked, TARGETED_MAX};
 use crate::domain::expansion::Expansion;
 use crate::domain::ids::ActivityKey;
 use crate::domain::revision::Run;
@@ -14,8 +14,6 @@ use std::collections::HashMap;
 
 /// How many devices become subscriptions in one transaction.
 const DEVICES_AT_ONCE: u64 = 500;
-/// How many ends for targets are looked at: the newest, for a run has few while its audience is still being found.
-const TARGETED_MAX: u64 = 256;
 
 /// Brings an expansion one batch further. The end of its run cancels it.
 pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Result<()> {

@@ -39,8 +39,7 @@ async fn mark_one(tx: &Tx, activity: &Activity, revision: &Revision, now: Time) 
         after = Some(last.id);
         let mut change = Change::default();
         for (mut subscription, shard) in store::subscriptions::with_shards(tx, page).await? {
-            subscription.touch(&shard, now);
-            subscription.targeted = subscription.targeted.max(revision.number);
+            subscription.target(&shard, revision.number, now);
             change.due.push((shard.id, now));
             change.subscriptions.push(subscription);
         }

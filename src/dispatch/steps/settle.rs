@@ -45,8 +45,10 @@ pub struct Answered {
 /// Which shard pushes belong to, for those that are answered after it was settled.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
-    pub(in crate::dispatch) shard: ShardId,
-    pub(in crate::dispatch) place: shard::Place,
+    /// The shard.
+    pub shard: ShardId,
+    /// Where its pushes go.
+    pub place: shard::Place,
 }
 
 /// What one settle transaction is given; it may run more than once.
