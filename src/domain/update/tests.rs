@@ -80,7 +80,7 @@ fn an_older_observation_is_ignored_and_said_so() {
 fn a_targeted_end_leaves_the_activity_as_it_is_for_the_others() {
     let target = Some(Target::default());
     let content = Some(Content::from_stored(r#"{"a":2}"#.to_owned()));
-    let updated = try_end(&activity(), End { target, content, ..final_state() }).unwrap();
+    let updated = try_end(&activity(), End { content, target, ..final_state() }).unwrap();
     assert_eq!((updated.activity.state, updated.activity.revision), (State::Active, 2));
     assert_eq!(updated.activity.content, Content::empty());
     assert_eq!(updated.change.revisions[0].content.as_str(), r#"{"a":2}"#);
