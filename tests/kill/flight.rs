@@ -195,28 +195,28 @@ impl Flight {
         self.accepted.push(Asked { revision, ..asked });
     }
 
-    /// Asks one thing after another until the end or until no answer comes.
-    pub(crate) async fn travel(&mut self, client: &mut Client, random: &mut Random) {
+    /// Asks one thing after another until the end, if it may end, or until no answer comes.
+    pub(crate) async fn travel(&mut self, client: &mut Client, random: &mut Random, ends: bool) {
         let pace = Duration::from_millis(20 + u64::try_from(random.below(200)).expect("small"));
         let mut ticks = interval(pace);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while !self.is_over() {
             ticks.tick().await;
-            let step = self.choose(random);
+            let step = self.choose(random, ends);
             if !self.ask(client, step).await {
                 return;
             }
         }
     }
 
-    fn choose(&self, random: &mut Random) -> Step {
+    fn choose(&self, random: &mut Random, ends: bool) -> Step {
         if self.accepted.is_empty() {
             return Step::Start;
         }
         let index = random.below(self.travellers.len());
         match random.below(100) {
-            0..2 => Step::End,
-            2..6 if self.travellers[index].ended.is_none() => Step::EndFor(index),
+            0..2 if ends => Step::End,
+            2..6 if ends && self.travellers[index].ended.is_none() => Step::EndFor(index),
             6..30 => Step::Update { alerts: true },
             _ => Step::Update { alerts: false },
         }
