@@ -1,7 +1,7 @@
 //! An activity with its phones, and everything that was asked of it, answered or not.
 
 use crate::random::Random;
-use crate::world::{ACTIVITY_TYPE, Keyed, World, said_everything, wait};
+use crate::world::{ACTIVITY_TYPE, CALLS_MAX, Keyed, World, said_everything, wait};
 use std::time::Duration;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
@@ -12,9 +12,6 @@ use tidings::proto::v1::{
 use tidings::simulator::Phone;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::{Code, Status};
-
-/// How often the same is asked while the server is there and does not answer.
-const CALLS_MAX: usize = 5;
 
 pub(crate) type Client = LiveActivityServiceClient<Keyed>;
 

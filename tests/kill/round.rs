@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// An audience of several batches; every fourth device is a phone, the others are mute.
 const CROWD: usize = 1_100;
 const CROWD_KEY: &str = "crowd";
-const CALLS_AT_ONCE: usize = 64;
+const CALLS_AT_ONCE: usize = 16;
 
 /// Many devices of one contact.
 pub(crate) struct Crowd {
