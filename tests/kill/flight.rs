@@ -1,7 +1,7 @@
 //! An activity with its phones, and everything that was asked of it, answered or not.
 
 use crate::random::Random;
-use crate::world::{ACTIVITY_TYPE, Keyed, World, said_everything, wait};
+use crate::world::{ACTIVITY_TYPE, CALLS_MAX, Keyed, World, said_everything, wait};
 use std::time::Duration;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
@@ -12,9 +12,6 @@ use tidings::proto::v1::{
 use tidings::simulator::Phone;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::{Code, Status};
-
-/// How often the same is asked while the server is there and does not answer.
-const CALLS_MAX: usize = 5;
 
 pub(crate) type Client = LiveActivityServiceClient<Keyed>;
 
@@ -195,28 +192,28 @@ impl Flight {
         self.accepted.push(Asked { revision, ..asked });
     }
 
-    /// Asks one thing after another until the end or until no answer comes.
-    pub(crate) async fn travel(&mut self, client: &mut Client, random: &mut Random) {
+    /// Asks one thing after another until the end, if it may end, or until no answer comes.
+    pub(crate) async fn travel(&mut self, client: &mut Client, random: &mut Random, ends: bool) {
         let pace = Duration::from_millis(20 + u64::try_from(random.below(200)).expect("small"));
         let mut ticks = interval(pace);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while !self.is_over() {
             ticks.tick().await;
-            let step = self.choose(random);
+            let step = self.choose(random, ends);
             if !self.ask(client, step).await {
                 return;
             }
         }
     }
 
-    fn choose(&self, random: &mut Random) -> Step {
+    fn choose(&self, random: &mut Random, ends: bool) -> Step {
         if self.accepted.is_empty() {
             return Step::Start;
         }
         let index = random.below(self.travellers.len());
         match random.below(100) {
-            0..2 => Step::End,
-            2..6 if self.travellers[index].ended.is_none() => Step::EndFor(index),
+            0..2 if ends => Step::End,
+            2..6 if ends && self.travellers[index].ended.is_none() => Step::EndFor(index),
             6..30 => Step::Update { alerts: true },
             _ => Step::Update { alerts: false },
         }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 /// An audience of several batches; every fourth device is a phone, the others are mute.
 const CROWD: usize = 1_100;
 const CROWD_KEY: &str = "crowd";
-const CALLS_AT_ONCE: usize = 64;
+const CALLS_AT_ONCE: usize = 16;
 
 /// Many devices of one contact.
 pub(crate) struct Crowd {
@@ -124,9 +124,10 @@ async fn fly_and_kill(
     let travels = flights.iter_mut().enumerate().map(|(index, flight)| {
         let (mut client, mut random) = (client.clone(), Random::new(random.number()));
         async move {
+            // The moment needs all of its phones, and its flight to go on until then.
             let first = index + 1 == count && !is_crowd;
             if !first || flight.ask(&mut client, step).await {
-                flight.travel(&mut client, &mut random).await;
+                flight.travel(&mut client, &mut random, !first).await;
             }
         }
     });

@@ -28,6 +28,8 @@ use tonic::transport::{Channel, Endpoint};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a server may take to end.
 pub(crate) const END_MAX: Duration = Duration::from_secs(30);
+/// How often the same is asked while the server is there and does not answer.
+pub(crate) const CALLS_MAX: usize = 10;
 pub(crate) const BUNDLE: &str = "com.example.flights";
 pub(crate) const ACTIVITY_TYPE: &str = "flight_status";
 /// The ports from which free ones are taken. Below those that outgoing connections get: while the server is away, a
@@ -186,7 +188,13 @@ impl World {
             ..RegisterDeviceRequest::default()
         };
         let mut devices = DeviceServiceClient::new(self.keyed());
-        devices.register_device(device).await.expect("registered");
+        // A busy machine may need longer than a call has; the same call again has no second effect.
+        for _ in 0..CALLS_MAX {
+            if devices.register_device(device.clone()).await.is_ok() {
+                return;
+            }
+        }
+        panic!("{device_id} was not registered {CALLS_MAX} times");
     }
 }
 
