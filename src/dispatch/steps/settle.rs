@@ -99,7 +99,7 @@ pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>
         change.events.extend(settled.events);
     }
     change.subscriptions = changed.iter().filter_map(|id| rows.remove(id)).collect();
-    change.deliveries = slice.answered.iter().filter_map(|a| delivery(slice.place, a)).collect();
+    change.deliveries = slice.answered.iter().map(|a| delivery(slice.place, a)).collect();
     change.due.push((shard.id, now));
     dispatched(tx, slice, &mut change, now).await?;
     store::apply(tx, change).await?;
@@ -108,7 +108,10 @@ pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>
 
 /// The tokens that an answer says something about.
 async fn rejected_tokens(tx: &Tx, slice: &Slice) -> Result<HashMap<TokenId, Token>> {
-    let about_token = |a: &&Answered| matches!(&a.outcome, Outcome::Rejected(rejection) if rejection.status == 410);
+    let about_token = |answered: &&Answered| match &answered.outcome {
+        Outcome::Rejected(rejection) => rejection.status == 410,
+        _ => false,
+    };
     let rejected = slice.answered.iter().filter(about_token);
     let ids: Vec<TokenId> = rejected.filter_map(|a| a.made.sent.plan.token).collect();
     let tokens =
@@ -133,7 +136,7 @@ async fn dispatched(tx: &Tx, slice: &Slice, change: &mut Change, now: Time) -> R
     Ok(())
 }
 
-fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
+fn delivery(place: Place, answered: &Answered) -> Delivery {
     let Answered { made, outcome, answered_at } = answered;
     let (plan, subscription) = (&made.sent.plan, &made.planned.subscription);
     let (status, reason, class, http_status, unique_id) = match outcome {
@@ -148,7 +151,7 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
     };
     let delivered = plan.delivered;
     let first_revision = if delivered == 0 { plan.revision } else { delivered + 1 };
-    Some(Delivery {
+    Delivery {
         id: DeliveryId::generate(),
         workspace: subscription.workspace,
         activity: place.place.activity,
@@ -175,5 +178,5 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
         apns_unique_id: unique_id,
         sent_at: made.sent.sent_at,
         answered_at: (status != Status::Unknown).then_some(*answered_at),
-    })
+    }
 }
