@@ -137,6 +137,8 @@ pub struct NewToken<'a> {
     pub device_activity_id: Option<&'a str>,
     /// When the device got it.
     pub token_time: Time,
+    /// The app started the card itself, so it shows no revision of ours.
+    pub app_started: bool,
     /// The value was known and good before, and this subscription used it: the same registration again.
     pub is_repeat: bool,
 }
@@ -174,8 +176,11 @@ pub fn take(
     if had_card {
         subscription.second = Some(std::mem::take(&mut subscription.card));
     }
-    // Which card took which start is not known, so the one we follow begins with nothing delivered.
-    let anew = had_card || subscription.starts_begun > 1;
+    // Which card took which start is not known, so the one we follow begins with nothing delivered; so does one that no
+    // start of ours made.
+    let is_ours =
+        subscription.starts_begun == 0 || subscription.starts_begun == 1 && !token.app_started;
+    let anew = had_card || !is_ours;
     let exception = subscription.own_exception(shard);
     exception.delivered = if anew { 0 } else { delivered };
     exception.in_flight = None;

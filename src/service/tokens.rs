@@ -233,6 +233,7 @@ async fn register_update(
         id: token.id,
         device_activity_id: asked.device_activity_id.as_deref(),
         token_time: token.token_time,
+        app_started: asked.attributes.is_some() || asked.content.is_some(),
         is_repeat,
     };
     let (result, events) = register::take(&mut subscription, &shard, &new, now);

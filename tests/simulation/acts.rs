@@ -100,12 +100,10 @@ impl World<'_> {
             Act::ReportToken(card) => self.report_token(card).await,
             Act::Say(card) => self.say(card).await,
             Act::Rotate(card) => {
-                self.budget.rotations -= 1;
                 self.rotate(card);
                 Ok(())
             }
             Act::Dismiss(card) => {
-                self.budget.dismissals -= 1;
                 self.dismiss(card);
                 Ok(())
             }
@@ -117,7 +115,6 @@ impl World<'_> {
                 Ok(())
             }
             Act::RotateStart(device) => {
-                self.budget.rotations -= 1;
                 self.rotate_start(device);
                 Ok(())
             }

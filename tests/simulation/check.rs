@@ -75,7 +75,7 @@ impl History {
         &mut self,
         before: &Rows,
         row: &Subscription,
-        result: TokenResult,
+        (result, by_app): (TokenResult, bool),
         token_time: Time,
     ) {
         let old = before.subscriptions.get(&row.id);
@@ -87,7 +87,7 @@ impl History {
         };
         let last = before.shards.get(&old.shard).map_or(0, |shard| old.last_stamp(shard));
         let anew = match result {
-            TokenResult::Registered => row.starts_begun > 1,
+            TokenResult::Registered => row.starts_begun > 1 || by_app && row.starts_begun > 0,
             TokenResult::SecondCard => true,
             TokenResult::Rotated => {
                 let revived = matches!(old.state, State::Ended | State::Invalidated);

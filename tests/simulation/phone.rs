@@ -76,12 +76,14 @@ impl World<'_> {
     }
 
     pub(crate) fn rotate(&mut self, card: usize) {
+        self.budget.rotations -= 1;
         let now = self.now();
         let card = &mut self.cards[card];
         (card.rotation, card.token_time) = (card.rotation + 1, now);
     }
 
     pub(crate) fn rotate_start(&mut self, device: usize) {
+        self.budget.rotations -= 1;
         let now = self.now();
         let device = &mut self.devices[device];
         device.start_rotated_at = now;
@@ -91,6 +93,7 @@ impl World<'_> {
     }
 
     pub(crate) fn dismiss(&mut self, card: usize) {
+        self.budget.dismissals -= 1;
         let now = self.now();
         let card = &mut self.cards[card];
         (card.open, card.closed_at, card.to_say) = (false, now, Some(ReportedState::Dismissed));
@@ -158,7 +161,8 @@ impl World<'_> {
         if by_app {
             self.joined(index, row.place.run).await?;
         }
-        self.history.token_taken(&self.rows, &row, registered.result, self.cards[index].token_time);
+        let taken = (registered.result, by_app);
+        self.history.token_taken(&self.rows, &row, taken, self.cards[index].token_time);
         Ok(())
     }
 

@@ -108,7 +108,10 @@ pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>
 
 /// The tokens that an answer says something about.
 async fn rejected_tokens(tx: &Tx, slice: &Slice) -> Result<HashMap<TokenId, Token>> {
-    let about_token = |a: &&Answered| matches!(&a.outcome, Outcome::Rejected(rejection) if rejection.status == 410);
+    let about_token = |answered: &&Answered| match &answered.outcome {
+        Outcome::Rejected(rejection) => rejection.status == 410,
+        _ => false,
+    };
     let rejected = slice.answered.iter().filter(about_token);
     let ids: Vec<TokenId> = rejected.filter_map(|a| a.made.sent.plan.token).collect();
     let tokens =
