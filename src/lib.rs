@@ -8,7 +8,7 @@
 //! grpc, http ──> service ──> store, bus ──> domain
 //! dispatch ──> store, provider, bus ──> domain
 //! provider ──> domain                     server ──> everything; nobody imports server
-//! clock, error, secrets, proto, telemetry: leaves
+//! clock, error, listener, secrets, proto, telemetry: leaves
 //! simulator ──> proto only
 //! ```
 
@@ -20,6 +20,7 @@ pub mod domain;
 pub mod error;
 pub mod grpc;
 pub mod http;
+pub mod listener;
 pub mod proto;
 pub mod provider;
 pub mod secrets;

@@ -104,6 +104,7 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text_null("second_card_id"))
         .col(text_null("closed_card_id"))
         .col(boolean("is_exceptional"))
+        .col(big_integer_null("look_at"))
         .col(big_integer("targeted"))
         .col(big_integer("alerted"))
         .col(boolean("closing"))
@@ -182,6 +183,14 @@ async fn subscription_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
         .col("shard_id")
         .col("id")
         .and_where(Expr::col("is_exceptional"))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("subscriptions_to_look_at")
+        .table("subscriptions")
+        .col("shard_id")
+        .col("look_at")
+        .and_where(Expr::col("look_at").is_not_null())
         .to_owned();
     manager.create_index(index).await
 }

@@ -20,7 +20,7 @@ pub(crate) struct Keys {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Makes the text of a key, for security.bootstrap_key of a server that has not started yet
+    /// Makes the text of a key, for the bootstrap key of a server that has not started yet
     Generate,
     /// Creates a key and shows it, once
     Create {
@@ -130,6 +130,7 @@ fn with_key<T>(message: T, key: &str) -> anyhow::Result<Request<T>> {
     Ok(request)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn refused(status: tonic::Status) -> anyhow::Error {
     anyhow::anyhow!("{} ({:?})", status.message(), status.code())
 }

@@ -17,9 +17,10 @@ pub(crate) async fn run(migrate: &Migrate, flags: &Flags) -> anyhow::Result<Exit
     let config = Config::load(flags)?;
     telemetry::init(&config.log)?;
     let store = Store::open(&config.database).await?;
-    let (names, done) = match migrate.dry_run {
-        true => (store.pending_migrations().await?, "would be applied"),
-        false => (store.migrate().await?, "applied"),
+    let (names, done) = if migrate.dry_run {
+        (store.pending_migrations().await?, "would be applied")
+    } else {
+        (store.migrate().await?, "applied")
     };
     store.close().await;
     for name in &names {

@@ -20,7 +20,7 @@ pub(crate) struct Simulator {
     /// Where the world of the App Store's builds listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2198")]
     production_listen: SocketAddr,
-    /// Where its certificate is written, for apns.ca_file
+    /// Where its certificate is written, for `apns.ca_file`
     #[arg(long, value_name = "FILE", default_value = "simulator-ca.pem")]
     ca_file: PathBuf,
 }

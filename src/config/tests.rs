@@ -1,5 +1,7 @@
 //! Facts about configuration, with files of their own and an environment that is an argument.
 
+mod documentation;
+
 use super::*;
 use std::fs;
 

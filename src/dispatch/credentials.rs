@@ -9,7 +9,7 @@ use crate::provider::Credential;
 use crate::secrets::Context;
 use crate::store;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// A new or deleted credential is noticed after this.
@@ -17,10 +17,13 @@ const LIFE: Duration = Duration::from_secs(5);
 /// How many are kept.
 const ENTRIES_MAX: usize = 10_000;
 
+/// When a credential was read, and that it was there.
+type Entry = (Time, Option<Arc<Credential>>);
+
 /// Credentials by app and world.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
-    entries: Mutex<HashMap<(AppId, Environment), (Time, Option<Arc<Credential>>)>>,
+    entries: Mutex<HashMap<(AppId, Environment), Entry>>,
 }
 
 impl Dispatcher {
@@ -70,10 +73,7 @@ impl Dispatcher {
         (now.since(*since) < LIFE).then(|| credential.clone())
     }
 
-    fn entries(
-        &self,
-    ) -> std::sync::MutexGuard<'_, HashMap<(AppId, Environment), (Time, Option<Arc<Credential>>)>>
-    {
+    fn entries(&self) -> MutexGuard<'_, HashMap<(AppId, Environment), Entry>> {
         self.shared.credentials.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,13 +7,13 @@
 //! mark ──> expand ──> claim ──> send (begin starts, push) ──> settle slices ──> finish
 //! ```
 
-mod claim;
 mod credentials;
 mod expand;
 mod mark;
 mod send;
 mod settle;
 mod shard_task;
+pub mod steps;
 mod sweep;
 
 use crate::bus::{Bus, Ring};

@@ -1,21 +1,19 @@
 //! Makes the pushes of one slice: starts are written ahead, then everything is stamped, built and handed over.
 
-use super::claim::{Planned, Work};
+use super::steps::{self, Made, Planned, Work};
 use super::{Claim, Dispatcher};
 use crate::clock::Time;
-use crate::domain::activity::State;
-use crate::domain::change::Change;
 use crate::domain::outcome::Outcome;
 use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Payload};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::push::{Alert, Priority};
 use crate::domain::reasons::{CREDENTIAL_MISSING, TOKEN_UNREADABLE};
-use crate::domain::revision::Revision;
-use crate::domain::settle::{Sent, begin_start};
+use crate::domain::revision::{Number, Revision};
+use crate::domain::settle::Sent;
 use crate::error::Result;
 use crate::provider::{Answer, Batch, Push};
 use crate::secrets::Context;
-use crate::store::{self, Lane};
+use crate::store::Lane;
 use bytes::Bytes;
 use secrecy::SecretString;
 use std::sync::Arc;
@@ -29,13 +27,6 @@ const STORED_FOR: Duration = Duration::from_hours(8);
 /// How long Apple keeps a start: a card that appears much later is a surprise.
 const START_STORED_FOR: Duration = Duration::from_hours(1);
 
-/// A push that was handed to the provider.
-#[derive(Debug)]
-pub(super) struct Made {
-    pub(super) planned: Planned,
-    pub(super) sent: Sent,
-}
-
 /// A slice under way: its answers come by number.
 #[derive(Debug)]
 pub(super) struct UnderWay {
@@ -46,42 +37,21 @@ pub(super) struct UnderWay {
     pub(super) answers: mpsc::Receiver<Answer>,
 }
 
-/// Writes the starts of a slice ahead and returns what may be sent: starts whose subscription or run is no longer as
-/// it was at the claim are dropped.
+/// Writes the starts of a slice ahead and returns what may be sent.
 pub(super) async fn begin(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Result<Vec<Planned>> {
     let (starts, mut rest): (Vec<_>, Vec<_>) =
         slice.into_iter().partition(|planned| planned.plan.kind == Kind::Start);
     if starts.is_empty() {
         return Ok(rest);
     }
-    let (key, run, shard) = (work.activity.key, work.shard.place.run, work.shard.id);
-    let now = claim.dispatcher.shared.clock.now();
-    rest.extend(
-        claim
-            .dispatcher
-            .shared
-            .store
-            .write(Lane::Settle, move |tx| {
-                let mut starts = starts.clone();
-                Box::pin(async move {
-                    let activity = store::activities::by_key(tx, key).await?;
-                    let active = activity.is_some_and(|a| a.run == run && a.state == State::Active);
-                    let shard = store::shards::find(tx, shard).await?;
-                    let Some(shard) = shard.filter(|_| active) else { return Ok(Vec::new()) };
-                    let ids: Vec<_> = starts.iter().map(|start| start.plan.subscription).collect();
-                    let mut rows = store::subscriptions::by_ids(tx, &ids).await?;
-                    rows.retain_mut(|row| {
-                        let start =
-                            starts.iter_mut().find(|start| start.plan.subscription == row.id);
-                        start.is_some_and(|start| begin_start(row, &shard, &mut start.plan, now))
-                    });
-                    starts.retain(|start| rows.iter().any(|row| row.id == start.plan.subscription));
-                    let change = Change { subscriptions: rows, ..Change::default() };
-                    store::apply(tx, change).await.map(|()| starts)
-                })
-            })
-            .await?,
-    );
+    let (shard, now) = (work.shard.id, claim.dispatcher.shared.clock.now());
+    let begun = claim
+        .dispatcher
+        .shared
+        .store
+        .write(Lane::Settle, move |tx| Box::pin(steps::begin(tx, shard, starts.clone(), now)))
+        .await?;
+    rest.extend(begun);
     Ok(rest)
 }
 
@@ -109,7 +79,7 @@ pub(super) async fn send(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Res
             Ok(_) => failed.push((index, Outcome::NotSent { reason: CREDENTIAL_MISSING })),
             Err(reason) => failed.push((index, Outcome::NotSent { reason })),
         }
-        let sent = Sent { plan: planned.plan.clone(), stamp, sent_at: now };
+        let sent = Sent::new(planned.plan.clone(), now);
         made.push(Some(Made { planned, sent }));
     }
     let answers = match credential {
@@ -148,17 +118,36 @@ impl Dispatcher {
     }
 }
 
+/// Everything that a body depends on, within a slice. Pushes of equal likeness have the same body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Likeness {
+    kind: Kind,
+    revision: Number,
+    alert: Number,
+    stamp: i64,
+    input_push_token: bool,
+    closing: bool,
+}
+
+impl Likeness {
+    fn of(planned: &Planned, stamp: i64) -> Self {
+        let Plan { kind, revision, alert, .. } = planned.plan;
+        let input_push_token = planned.takes_input_push_token;
+        let closing = planned.subscription.closing;
+        Likeness { kind, revision, alert, stamp, input_push_token, closing }
+    }
+}
+
 /// The last body built: most pushes of a slice are alike.
 #[derive(Default)]
 struct Bodies {
-    last: Option<((Kind, i64, i64, i64, bool), Bytes)>,
+    last: Option<(Likeness, Bytes)>,
 }
 
 impl Bodies {
     fn body(&mut self, work: &Work, planned: &mut Planned, stamp: i64, now: Time) -> Bytes {
         let plan = &planned.plan;
-        let input_push_token = planned.takes_input_push_token;
-        let key = (plan.kind, plan.revision, plan.alert, stamp, input_push_token);
+        let key = Likeness::of(planned, stamp);
         if let Some((_, body)) = self.last.as_ref().filter(|(last, _)| *last == key) {
             return body.clone();
         }
@@ -241,3 +230,6 @@ fn expiration(work: &Work, plan: &Plan, now: Time) -> Time {
         Kind::End | Kind::CloseSecond => now + STORED_FOR,
     }
 }
+
+#[cfg(test)]
+mod tests;

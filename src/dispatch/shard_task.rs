@@ -1,9 +1,9 @@
-//! One claimed shard from beginning to end: load, send slice by slice, settle each, finish. Streams that are not answered
+//! One claimed shard from beginning to end: load, send slice by slice, settle each, finish. Streams that have no answer
 //! within a second hold nobody up: they stay in flight, and their late answers still settle.
 
-use super::claim::{self, Loaded, Planned, Work};
-use super::send::{self, Made, UnderWay};
-use super::settle::{self, Answered};
+use super::send::{self, UnderWay};
+use super::settle;
+use super::steps::{self, Answered, Loaded, Made, Place, Planned, Work};
 use super::{Claim, Dispatcher, FAULT_PAUSE, UNSETTLED_MAX};
 use crate::clock::Time;
 use crate::domain::outcome::Outcome;
@@ -36,22 +36,31 @@ pub(super) async fn run(claim: Claim) {
 
 async fn deliver(claim: &Claim) -> Result<()> {
     let present = claim.dispatcher.present();
-    let mut work = match claim::load(claim, present).await? {
+    let mut work = match steps::load(claim.dispatcher.reader(), claim.shard, present).await? {
         Loaded::Work(work) => work,
         Loaded::Postponed(until) => return settle::postpone(claim, until).await,
         Loaded::Gone => return Ok(()),
     };
     let mut counted = Vec::new();
     let mut complete = true;
+    let mut fault = None;
     let planned = std::mem::take(&mut work.planned);
     for slice in slices(planned) {
         if claim.dispatcher.shared.stop.is_cancelled() {
             complete = false;
             break;
         }
-        counted.extend(deliver_slice(claim, &work, slice).await?);
+        match deliver_slice(claim, &work, slice).await {
+            Ok(delivered) => counted.extend(delivered),
+            Err(error) => {
+                (complete, fault) = (false, Some(error));
+                break;
+            }
+        }
     }
-    settle::finish(claim, &work, counted, complete).await
+    // Who was answered keeps what it got, whatever became of the others.
+    settle::finish(claim, &work, counted, complete).await?;
+    fault.map_or(Ok(()), Err)
 }
 
 fn slices(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
@@ -80,7 +89,7 @@ async fn deliver_slice(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Resul
     let counted = settle::slice(claim, work, answered, in_flight).await?;
     if !all_answered {
         let dispatcher = claim.dispatcher.clone();
-        let place = settle::Place::of(work);
+        let place = Place::of(work);
         let tasks = &claim.dispatcher.shared.tasks;
         tasks.spawn(settle_late(dispatcher, place, under_way, permit));
     }
@@ -107,7 +116,7 @@ async fn collect(under_way: &mut UnderWay, now: Time) -> Vec<Answered> {
 /// does not, the answer is unknown.
 async fn settle_late(
     dispatcher: Dispatcher,
-    place: settle::Place,
+    place: Place,
     mut under_way: UnderWay,
     _permit: OwnedSemaphorePermit,
 ) {

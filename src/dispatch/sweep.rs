@@ -1,8 +1,7 @@
 //! Looks at what no bell announced: shards behind their run, and the clock's durable mark.
 
-use super::Dispatcher;
-use crate::clock::{MARK_LEAD, Time};
-use crate::domain::change::Change;
+use super::{Dispatcher, steps};
+use crate::clock::Time;
 use crate::error::Result;
 use crate::store::{self, Lane};
 use std::sync::atomic::Ordering;
@@ -19,21 +18,19 @@ impl Dispatcher {
         if behind.is_empty() {
             return Ok(());
         }
-        let due: Vec<_> = behind.iter().map(|shard| (shard.id, now)).collect();
+        let behind: Vec<_> = behind.iter().map(|shard| shard.id).collect();
         self.shared
             .store
             .write(Lane::Settle, move |tx| {
-                Box::pin(store::apply(tx, Change { due: due.clone(), ..Change::default() }))
+                let behind = behind.clone();
+                Box::pin(async move { steps::wake(tx, &behind, now).await })
             })
             .await
     }
 
     async fn keep_mark(&self, now: Time) -> Result<()> {
-        let half_way = Time(self.shared.clock_mark_ms.load(Ordering::Relaxed)) - MARK_LEAD / 2;
-        if now < half_way {
-            return Ok(());
-        }
-        let mark = now + MARK_LEAD;
+        let mark = Time(self.shared.clock_mark_ms.load(Ordering::Relaxed));
+        let Some(mark) = steps::new_mark(mark, now) else { return Ok(()) };
         self.shared
             .store
             .write(Lane::Settle, move |tx| Box::pin(store::clock::save(tx, mark)))

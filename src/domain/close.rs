@@ -7,41 +7,59 @@ use super::ids::SubscriptionId;
 use super::subscription::{Cause, Reason, State, Subscription};
 use crate::clock::Time;
 use std::collections::HashMap;
+use std::hash::BuildHasher;
 
-/// Turns them, where they are still as the claim saw them.
-pub fn give_up(
-    rows: &mut HashMap<SubscriptionId, Subscription>,
-    over: &[(SubscriptionId, i64)],
-    tokenless: &[(SubscriptionId, i64)],
+/// What a member has lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// The run is over, and no start will be made any more.
+    Run,
+    /// The token by which it would be started or updated.
+    Token,
+    /// The token of its second card.
+    SecondToken,
+}
+
+/// Turns them, where they are still as the claim saw them: at that version.
+pub fn give_up<S: BuildHasher>(
+    rows: &mut HashMap<SubscriptionId, Subscription, S>,
+    lost: &[(SubscriptionId, i64, Lost)],
     (change, now): (&mut Change, Time),
 ) {
-    for (id, version) in over {
-        if let Some(row) = as_seen(rows, *id, *version) {
-            row.turn(State::Ended, Some(Reason::NotStarted), Cause::Caller);
-            row.updated_at = now;
-            change.events.push(Event::of(row, EventKind::SubscriptionEnded, now));
-        }
-    }
-    for (id, version) in tokenless {
-        let Some(row) = as_seen(rows, *id, *version) else { continue };
-        let kind = if row.state == State::PendingStart {
-            let reason = Reason::Obstacle(Obstacle::NoPushToStartToken);
-            row.turn(State::Unreachable, Some(reason), Cause::Sweeper);
-            EventKind::SubscriptionUnreachable
-        } else {
-            row.turn(State::Invalidated, Some(Reason::TokenRevoked), Cause::Sweeper);
-            row.second = None;
-            EventKind::SubscriptionInvalidated
+    for (id, version, lost) in lost {
+        let Some(row) = rows.get_mut(id).filter(|row| row.version == *version) else { continue };
+        let event = match lost {
+            Lost::Run => lose_run(row),
+            Lost::Token => Some(lose_token(row)),
+            Lost::SecondToken => {
+                row.closed_card = row.second.take().and_then(|card| card.device_activity_id);
+                None
+            }
         };
         row.updated_at = now;
-        change.events.push(Event::of(row, kind, now));
+        change.events.extend(event.map(|kind| Event::of(row, kind, now)));
     }
 }
 
-fn as_seen(
-    rows: &mut HashMap<SubscriptionId, Subscription>,
-    id: SubscriptionId,
-    version: i64,
-) -> Option<&mut Subscription> {
-    rows.get_mut(&id).filter(|row| row.version == version)
+/// A start that was begun may have made a card: only its device can tell, and gets the end when it does.
+fn lose_run(row: &mut Subscription) -> Option<EventKind> {
+    if row.starts_begun > 0 {
+        row.reason = Some(Reason::StartUnknown);
+        return None;
+    }
+    row.turn(State::Ended, Some(Reason::NotStarted), Cause::Caller);
+    Some(EventKind::SubscriptionEnded)
 }
+
+fn lose_token(row: &mut Subscription) -> EventKind {
+    if row.state == State::PendingStart {
+        let reason = Reason::Obstacle(Obstacle::NoPushToStartToken);
+        row.turn(State::Unreachable, Some(reason), Cause::Sweeper);
+        return EventKind::SubscriptionUnreachable;
+    }
+    row.turn(State::Invalidated, Some(Reason::TokenRevoked), Cause::Sweeper);
+    EventKind::SubscriptionInvalidated
+}
+
+#[cfg(test)]
+mod tests;

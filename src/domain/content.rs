@@ -1,8 +1,9 @@
 //! Content: a JSON object as text, kept byte for byte.
 //!
-//! `ActivityKit` decodes strictly and fails silently, so what a backend wrote is what a phone gets: nothing is parsed
-//! and printed again, integers stay integers. May import nothing of ours. The invariant: a [`Content`] is one valid JSON
-//! object of at most [`BYTES_MAX`] bytes and [`DEPTH_MAX`] levels, without doubled keys. It is never printed by `Debug`.
+//! `ActivityKit` decodes strictly and fails silently, so what a backend wrote is what a phone gets: nothing is
+//! parsed and printed again, integers stay integers. May import nothing of ours. The invariant: a [`Content`] is
+//! one valid JSON object of at most [`BYTES_MAX`] bytes and [`DEPTH_MAX`] levels, without doubled keys. It is never
+//! printed by `Debug`.
 
 mod attributes;
 mod number;

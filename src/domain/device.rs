@@ -104,10 +104,8 @@ impl std::str::FromStr for OsVersion {
         let mut parts = text.split('.');
         let major = parts.next().and_then(|part| part.parse().ok()).ok_or(())?;
         let minor = parts.next().map_or(Ok(0), str::parse).map_err(|_| ())?;
-        match parts.all(|part| part.parse::<u16>().is_ok()) {
-            true => Ok(OsVersion { major, minor }),
-            false => Err(()),
-        }
+        let rest_is_numbers = parts.all(|part| part.parse::<u16>().is_ok());
+        if rest_is_numbers { Ok(OsVersion { major, minor }) } else { Err(()) }
     }
 }
 

@@ -8,7 +8,7 @@ use super::event::{Event, EventKind};
 use super::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
 use super::outcome::Class;
 use super::push::{Environment, Operation};
-use super::revision::Number;
+use super::revision::{Number, Revision};
 use super::rooms::Rooms;
 use super::shard::{Place, Route, Shard};
 use super::subscription::{Card, Cause, Exception, Reason, State, Subscription};
@@ -29,9 +29,11 @@ pub struct Candidate {
 
 /// Where the run stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Marked {
+pub struct Marked<'a> {
     /// The newest marked revision for everyone; 0 where none is marked yet.
     pub newest: Number,
+    /// The marked ends for targets, in order: they also reach devices that are found after them.
+    pub targeted: &'a [Revision],
     /// The present.
     pub now: Time,
 }
@@ -41,7 +43,7 @@ pub fn expand(
     activity: &Activity,
     candidates: Vec<Candidate>,
     mut rooms: Rooms,
-    marked: Marked,
+    marked: Marked<'_>,
 ) -> Change {
     let mut change = Change::default();
     if activity.state != ActivityState::Active {
@@ -68,7 +70,7 @@ fn add(
     activity: &Activity,
     candidate: &Candidate,
     rooms: &mut Rooms,
-    marked: Marked,
+    marked: Marked<'_>,
     change: &mut Change,
 ) {
     let device = &candidate.device;
@@ -77,6 +79,7 @@ fn add(
     let shard = rooms.take(activity.workspace, place, marked.newest).id;
     let mut subscription = new_subscription(activity, device, place, shard, marked.now);
     subscription.contact_key.clone_from(&candidate.contact_key);
+    subscription.targeted = targeted(marked.targeted, device);
     let no_token = candidate.push_to_start.is_none().then_some(Obstacle::NoPushToStartToken);
     if let Some(obstacle) = device.obstacle().or(no_token) {
         subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
@@ -85,6 +88,15 @@ fn add(
         change.events.push(Event::of(&subscription, kind, marked.now));
     }
     change.subscriptions.push(subscription);
+}
+
+/// How many ends for targets are looked at for a device that comes later: the newest.
+pub const TARGETED_MAX: u64 = 256;
+
+/// The newest of these revisions that targets the device; 0 where none does.
+pub fn targeted(revisions: &[Revision], device: &Device) -> Number {
+    let targets = revisions.iter().filter(|revision| revision.targets(device));
+    targets.map(|revision| revision.number).max().unwrap_or(0)
 }
 
 /// Where pushes of the activity's current run to this device go.
@@ -123,6 +135,7 @@ pub fn new_subscription(
         second: None,
         closed_card: None,
         exception: Some(Exception::default()),
+        look_at: Some(now),
         targeted: 0,
         alerted: 0,
         closing: false,
@@ -163,3 +176,6 @@ fn skipped(
         answered_at: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

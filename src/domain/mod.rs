@@ -23,6 +23,8 @@ pub mod report;
 pub mod retry;
 pub mod revision;
 pub mod rooms;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod settle;
 pub mod shard;
 pub mod start;

@@ -4,7 +4,7 @@
 use super::ids::{SubscriptionId, TokenId};
 use super::revision::{Number, Revision, Run};
 use super::shard::Shard;
-use super::subscription::{State, Subscription};
+use super::subscription::{Reason, State, Subscription};
 use crate::clock::Time;
 use std::time::Duration;
 use uuid::Uuid;
@@ -72,7 +72,7 @@ pub enum Next {
     Wait(Time),
     /// This push.
     Send(Plan),
-    /// It was never started, and will not be: the run is over for it.
+    /// It will not be started any more: the run is over for it.
     Over,
 }
 
@@ -135,7 +135,7 @@ pub fn next(subscription: &Subscription, shard: &Shard, wanted: &Wanted, present
                 token: second.token,
                 ..blank(subscription, shard)
             };
-            gated(subscription, plan, true, present)
+            gated(subscription, plan, present)
         }
         (step, _) => step,
     }
@@ -148,11 +148,14 @@ fn next_start(
     present: Present,
 ) -> Next {
     let revision = wanted.of(subscription);
-    if revision.is_end() || subscription.closing {
-        return if subscription.starts_begun == 0 { Next::Over } else { Next::Nothing };
-    }
-    if let Some(until) = subscription.start_doubt_until.filter(|until| *until > present.now) {
+    let ends = revision.is_end() || subscription.closing;
+    let doubt = subscription.start_doubt_until.filter(|until| *until > present.now);
+    if let Some(until) = doubt {
         return Next::Wait(until);
+    }
+    if ends {
+        let given_up = subscription.reason == Some(Reason::StartUnknown);
+        return if given_up { Next::Nothing } else { Next::Over };
     }
     if subscription.starts_begun >= STARTS_MAX {
         return Next::Nothing;
@@ -163,7 +166,7 @@ fn next_start(
         alert: wanted.alert(subscription, 0, revision.number, present.now),
         ..blank(subscription, shard)
     };
-    gated(subscription, plan, true, present)
+    gated(subscription, plan, present)
 }
 
 fn next_of_card(
@@ -188,12 +191,11 @@ fn next_of_card(
     let alert = if silent { 0 } else { wanted.alert(subscription, had, revision, present.now) };
     let token = subscription.card.token;
     let plan = Plan { kind, revision, alert, token, ..blank(subscription, shard) };
-    let newer = revision > delivered;
-    gated(subscription, plan, newer, present)
+    gated(subscription, plan, present)
 }
 
 /// Holds a plan back while a retry or the provider says so, or until the clock has passed the last stamp.
-fn gated(subscription: &Subscription, mut plan: Plan, newer: bool, present: Present) -> Next {
+fn gated(subscription: &Subscription, mut plan: Plan, present: Present) -> Next {
     let now = present.now;
     let exception = subscription.exception.unwrap_or_default();
     if let Some(until) = exception.not_before.filter(|until| *until > now) {
@@ -207,7 +209,7 @@ fn gated(subscription: &Subscription, mut plan: Plan, newer: bool, present: Pres
         }
         plan.attempt = exception.attempts + 1;
     }
-    let free_at = free_at(if newer { plan.last_stamp } else { 0 }, present);
+    let free_at = free_at(plan.last_stamp, present);
     if now < free_at { Next::Wait(free_at) } else { Next::Send(plan) }
 }
 
@@ -243,24 +245,31 @@ impl Plan {
     }
 }
 
-/// When the shard is to be looked at again, from its members as they are after a settle.
+/// When the subscription is to be looked at again on its own account.
+pub fn look_at(
+    subscription: &Subscription,
+    shard: &Shard,
+    wanted: &Wanted,
+    present: Present,
+) -> Option<Time> {
+    match next(subscription, shard, wanted, present) {
+        Next::Nothing => None,
+        Next::Wait(until) => Some(until),
+        Next::Send(_) | Next::Over => Some(present.now),
+    }
+}
+
+/// When the shard is to be looked at again: at once where it is behind, else with the first of its members.
 pub fn due(
     shard: &Shard,
     wanted: &Wanted,
-    exceptions: &[Subscription],
+    first_look: Option<Time>,
     present: Present,
 ) -> Option<Time> {
     if shard.delivered < wanted.newest.number {
         return Some(present.now.max(Time::from_seconds(shard.last_stamp + 1)));
     }
-    let times = exceptions.iter().filter_map(|subscription| {
-        match next(subscription, shard, wanted, present) {
-            Next::Nothing => None,
-            Next::Wait(until) => Some(until),
-            Next::Send(_) | Next::Over => Some(present.now),
-        }
-    });
-    times.min()
+    first_look
 }
 
 /// When a second is free after the last stamp: no stamp falls into a second that one fell into before, and none into
@@ -269,3 +278,6 @@ pub fn free_at(last_stamp: i64, present: Present) -> Time {
     let last = useful_stamp(last_stamp, present.now);
     Time::from_seconds(last.max(present.process_start_s) + 1)
 }
+
+#[cfg(test)]
+mod tests;

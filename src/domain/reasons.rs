@@ -1,7 +1,7 @@
 //! Apple's reasons as data, and our own words for pushes that Apple did not answer.
 //!
-//! The remedies reach the send log by way of it. The table has every reason of Apple's page; one that is not in it is kept as
-//! it came and classified by its status, so a new word of Apple's never breaks anything.
+//! The remedies reach the send log by way of it. The table has every reason of Apple's page; one that is not in it
+//! is kept as it came and classified by its status, so a new word of Apple's never breaks anything.
 //! <https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns>
 
 use super::outcome::Class;

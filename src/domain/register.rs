@@ -178,12 +178,14 @@ pub fn take(
     let anew = had_card || subscription.starts_begun > 1;
     let exception = subscription.own_exception(shard);
     exception.delivered = if anew { 0 } else { delivered };
+    exception.in_flight = None;
     (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
     subscription.card.token = Some(token.id);
     let named = id.map(str::to_owned);
     subscription.card.device_activity_id = named.or(subscription.card.device_activity_id.take());
     subscription.start_doubt_until = None;
-    let was_started = matches!(subscription.state, State::Active | State::Ended);
+    let was_started =
+        matches!(subscription.state, State::Active | State::Ended) || subscription.has_evidence();
     subscription.turn(State::Active, None, Cause::Device);
     if had_card {
         return (TokenResult::SecondCard, Vec::new());
@@ -240,6 +242,11 @@ fn take_after_dismissal(
 }
 
 impl Subscription {
+    /// The app has said that it shows a card.
+    pub fn has_evidence(&self) -> bool {
+        self.report.is_some_and(|(state, _)| state.is_on_screen())
+    }
+
     /// The app has named this card to us before.
     pub fn knows_card(&self, id: &str) -> bool {
         let ours = self.card.device_activity_id.as_deref() == Some(id);
@@ -256,3 +263,6 @@ impl Subscription {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,8 +22,9 @@ pub fn report(
     subscription.touch(shard, now);
     match state {
         ReportedState::Active | ReportedState::Stale => {
+            let is_first = !subscription.has_evidence();
             subscription.report = Some((state, now));
-            evidence(subscription, device_activity_id, now)
+            evidence(subscription, device_activity_id, is_first, now)
         }
         ReportedState::Dismissed | ReportedState::Ended => {
             close(subscription, (state, device_activity_id), ended, now)
@@ -42,8 +43,18 @@ fn is_news(subscription: &Subscription, state: ReportedState) -> bool {
 }
 
 /// A card on the screen proves that a begun start arrived.
-fn evidence(subscription: &mut Subscription, id: Option<&str>, now: Time) -> Vec<Event> {
-    if subscription.state != State::PendingStart || subscription.starts_begun == 0 {
+fn evidence(
+    subscription: &mut Subscription,
+    id: Option<&str>,
+    is_first: bool,
+    now: Time,
+) -> Vec<Event> {
+    let proves = match subscription.state {
+        State::PendingStart => subscription.starts_begun > 0,
+        State::PendingToken => is_first,
+        _ => false,
+    };
+    if !proves {
         return Vec::new();
     }
     subscription.start_doubt_until = None;
@@ -80,7 +91,8 @@ fn close(
     } else {
         (State::Dismissed, EventKind::SubscriptionDismissed)
     };
-    subscription.turn(state, None, Cause::Device);
+    let reason = subscription.closing.then_some(Reason::ContactChanged);
+    subscription.turn(state, reason, Cause::Device);
     vec![Event::of(subscription, kind, now)]
 }
 
@@ -97,3 +109,6 @@ pub fn change_contact(subscription: &mut Subscription, shard: &Shard, now: Time)
     subscription.turn(State::Ended, Some(Reason::ContactChanged), Cause::Device);
     vec![Event::of(subscription, EventKind::SubscriptionEnded, now)]
 }
+
+#[cfg(test)]
+mod tests;

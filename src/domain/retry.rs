@@ -13,16 +13,21 @@ const WAITS: [Duration; 4] = [
     Duration::from_mins(15),
 ];
 
-/// When the try after `attempt` tries is due: a fifth earlier or later than planned, so that a shard does not come back
-/// as one wave.
-pub fn at(subscription: SubscriptionId, attempt: i32, now: Time) -> Time {
+/// Where in the window of a retry a push of this subscription lies, in thousandths: spread evenly, so that a shard does
+/// not come back as one wave.
+pub fn spread(subscription: SubscriptionId, attempt: i32) -> u16 {
+    let bytes = subscription.0.as_bytes();
+    let hash = bytes.iter().fold(u32::try_from(attempt).unwrap_or(0), |hash, byte| {
+        hash.wrapping_mul(31).wrapping_add(u32::from(*byte))
+    });
+    u16::try_from(hash % 1_000).unwrap_or(0)
+}
+
+/// When the try after `attempt` tries is due: up to a fifth earlier or later than planned, as `spread` says.
+pub fn at(spread: u16, attempt: i32, now: Time) -> Time {
     let index = usize::try_from(attempt - 1).unwrap_or(0);
     let wait = WAITS.get(index).or(WAITS.last()).copied().unwrap_or_default();
-    let bytes = subscription.0.as_bytes();
-    let seed = bytes.iter().fold(u32::try_from(attempt).unwrap_or(0), |seed, byte| {
-        seed.wrapping_mul(31).wrapping_add(u32::from(*byte))
-    });
-    now + wait.mul_f64(0.8 + 0.4 * f64::from(seed % 1_000) / 1_000.0)
+    now + wait.mul_f64(0.8 + 0.4 * f64::from(spread) / 1_000.0)
 }
 
 /// The same bytes would be refused again, by whatever connection: only newer content is worth a try.
@@ -43,7 +48,8 @@ mod tests {
         let subscription = SubscriptionId::generate();
         let planned = [5.0, 30.0, 120.0, 900.0, 900.0];
         for (attempt, planned) in (1..).zip(planned) {
-            let wait = at(subscription, attempt, Time(0)).since(Time(0)).as_secs_f64();
+            let wait =
+                at(spread(subscription, attempt), attempt, Time(0)).since(Time(0)).as_secs_f64();
             assert!((wait - planned).abs() <= planned * 0.2 + 0.001, "{attempt}: {wait}");
         }
     }

@@ -1,6 +1,7 @@
 //! A revision: what was asked of an activity at one number.
 
 use super::content::Content;
+use super::device::Device;
 use super::ids::ActivityKey;
 use super::push::{Alert, Operation, Priority};
 use crate::clock::Time;
@@ -81,6 +82,14 @@ impl Revision {
         self.scope == Scope::Everyone
     }
 
+    /// It is asked of this device, which is in the audience, among others.
+    pub fn targets(&self, device: &Device) -> bool {
+        match &self.scope {
+            Scope::Everyone => false,
+            Scope::Target(target) => target.fits(device),
+        }
+    }
+
     /// The end of what it is asked of.
     pub fn is_end(&self) -> bool {
         self.operation == Operation::End
@@ -93,6 +102,16 @@ impl Revision {
 }
 
 impl Target {
+    /// The device fits every kind of selector given.
+    pub fn fits(&self, device: &Device) -> bool {
+        let fits =
+            |words: &[String], word: &str| words.is_empty() || words.iter().any(|w| w == word);
+        fits(&self.device_ids, &device.device_id)
+            && fits(&self.contact_keys, &device.contact_key)
+            && fits(&self.app_ids, &device.app.to_string())
+            && fits(&self.form_factors, device.form_factor.word())
+    }
+
     /// No selector at all.
     pub fn is_empty(&self) -> bool {
         self.device_ids.is_empty()

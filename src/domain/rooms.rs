@@ -48,3 +48,6 @@ impl Rooms {
         self.shards
     }
 }
+
+#[cfg(test)]
+mod tests;

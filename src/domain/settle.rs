@@ -21,6 +21,16 @@ pub struct Sent {
     pub stamp: i64,
     /// When it was handed to the provider.
     pub sent_at: Time,
+    /// Where in the window of a retry the next try would lie, in thousandths.
+    pub spread: u16,
+}
+
+impl Sent {
+    /// A push at the moment of its sending.
+    pub fn new(plan: Plan, now: Time) -> Self {
+        let spread = retry::spread(plan.subscription, plan.attempt);
+        Sent { stamp: plan.stamp(now), sent_at: now, spread, plan }
+    }
 }
 
 /// What is known of its answer.
@@ -64,7 +74,7 @@ pub fn settle(
         Kind::CloseSecond => settle_second(subscription, shard, (sent, answer), now),
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
         Kind::Update | Kind::End => {
-            settle_card(subscription, shard, (sent, answer), &mut settled, now)
+            settle_card(subscription, shard, (sent, answer), &mut settled, now);
         }
     }
     if let Some((verdict, rejection)) = verdict {
@@ -73,6 +83,7 @@ pub fn settle(
     settled.changed = *subscription != before;
     if settled.changed {
         subscription.updated_at = now;
+        subscription.look_at = Some(now);
     }
     settled
 }
@@ -101,7 +112,7 @@ fn settle_second(
     if gone && same {
         subscription.closed_card = subscription.second.take().and_then(|c| c.device_activity_id);
     } else if same {
-        hold(subscription, shard, &sent.plan, answer, now);
+        hold(subscription, shard, sent, answer, now);
     }
 }
 
@@ -135,7 +146,7 @@ fn settle_start(
             subscription.start_doubt_until = None;
             if subscription.state == State::PendingStart {
                 subscription.reason = None;
-                hold(subscription, shard, plan, answer, now);
+                hold(subscription, shard, sent, answer, now);
             }
         }
         // It stays in doubt: `START_DOUBT` began when it was written ahead.
@@ -152,7 +163,7 @@ fn settle_card(
 ) {
     let plan = &sent.plan;
     if subscription.version != plan.version {
-        return;
+        return note_flight(subscription, shard, (sent, answer));
     }
     match answer {
         Answer::Is(Outcome::Accepted { .. }) => {
@@ -160,6 +171,7 @@ fn settle_card(
             if let Some(exception) = &mut subscription.exception {
                 exception.delivered = exception.delivered.max(plan.revision);
                 exception.in_flight = exception.in_flight.filter(|(n, _)| *n > plan.revision);
+                exception.not_before = exception.not_before.filter(|until| *until > now);
                 if exception.failed <= plan.revision {
                     (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
                 }
@@ -179,20 +191,39 @@ fn settle_card(
             let exception = subscription.own_exception(shard);
             exception.last_stamp = exception.last_stamp.max(sent.stamp);
             exception.in_flight = exception.in_flight.filter(|(n, _)| *n > plan.revision);
-            hold(subscription, shard, plan, answer, now);
+            hold(subscription, shard, sent, answer, now);
         }
     }
+}
+
+/// That a push is in flight is a fact too, or its alert would ride once more. It is none about another card, and does
+/// not hold up the end of a card that is to be closed.
+fn note_flight(
+    subscription: &mut Subscription,
+    shard: &Shard,
+    (sent, answer): (&Sent, Answer<'_>),
+) {
+    let plan = &sent.plan;
+    if subscription.card.token != plan.token || subscription.closing {
+        return;
+    }
+    let exception = subscription.own_exception(shard);
+    exception.in_flight = match answer {
+        Answer::InFlight(until) => Some((plan.revision, until)),
+        Answer::Is(_) => exception.in_flight.filter(|(number, _)| *number > plan.revision),
+    };
 }
 
 /// Notes a try in vain and when the next one is due.
 fn hold(
     subscription: &mut Subscription,
     shard: &Shard,
-    plan: &Plan,
+    sent: &Sent,
     answer: Answer<'_>,
     now: Time,
 ) {
-    let next = retry::at(subscription.id, plan.attempt, now);
+    let plan = &sent.plan;
+    let next = retry::at(sent.spread, plan.attempt, now);
     let exception = subscription.own_exception(shard);
     exception.failed = exception.failed.max(plan.revision);
     exception.attempts = plan.attempt;
@@ -325,3 +356,6 @@ pub fn finish(subscription: &mut Subscription, shard: &Shard, sent: &Sent, compl
     }
     *subscription != before
 }
+
+#[cfg(test)]
+mod tests;

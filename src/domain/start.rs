@@ -53,13 +53,14 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     check(existing, &asked)?;
     asked.expected.check(existing.map_or(0, |a| a.revision), existing.map_or(0, |a| a.run))?;
     let adopted = existing.is_some_and(|activity| activity.state == State::Active);
-    let alert = start_alert(asked.presentation.alert.take(), &asked.activity_type)?;
+    let alert = start_alert(asked.presentation.alert.take(), &asked.activity_type);
     let run = existing.map_or(1, |activity| if adopted { activity.run } else { activity.run + 1 });
     let kept = existing.filter(|_| adopted);
     let given = asked.attributes.clone().or_else(|| kept.map(|a| a.attributes.clone()));
     let identity =
         Identity { activity_id: &asked.activity_id, run, activity_type: &asked.activity_type };
-    let attributes = identity.write_into(given.unwrap_or_else(Content::empty))?;
+    let attributes = identity.write_into(&given.unwrap_or_else(Content::empty));
+    let (alert, attributes) = both(alert, attributes)?;
     let content = asked.content.clone().or_else(|| kept.map(|a| a.content.clone()));
     let activity = Activity {
         key: existing.map_or_else(ActivityKey::generate, |activity| activity.key),
@@ -103,6 +104,17 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     Ok(Started { activity, adopted, change })
 }
 
+/// Both, or everything that is wrong with either: a caller mends all of it at once.
+fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(first), Err(second)) => {
+            Err(Error::invalid(first.violations.into_iter().chain(second.violations).collect()))
+        }
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
 /// What an app finds its activity by.
 #[derive(Clone, Copy, Debug)]
 pub struct Identity<'a> {
@@ -116,7 +128,7 @@ pub struct Identity<'a> {
 
 impl Identity<'_> {
     /// Writes the id and the run into the attributes.
-    pub fn write_into(self, attributes: Content) -> Result<Content> {
+    pub fn write_into(self, attributes: &Content) -> Result<Content> {
         let names = (&self.activity_type.id_attribute, &self.activity_type.run_attribute);
         attributes
             .with_attributes(&[
@@ -188,9 +200,10 @@ pub fn app_start(
     now: Time,
 ) -> Result<(Activity, Revision)> {
     let key = existing.map_or_else(ActivityKey::generate, |activity| activity.key);
-    let activity_id = match asked.activity_id.is_empty() {
-        true => existing.map_or_else(|| key.to_string(), |a| a.activity_id.clone()),
-        false => asked.activity_id,
+    let activity_id = if asked.activity_id.is_empty() {
+        existing.map_or_else(|| key.to_string(), |a| a.activity_id.clone())
+    } else {
+        asked.activity_id
     };
     let activity = Activity {
         key,
@@ -226,3 +239,6 @@ pub fn type_mismatch(activity: &Activity) -> Error {
     );
     Error::new(Reason::ActivityTypeMismatch, message).with("activity_type", &activity.activity_type)
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,8 @@ pub struct Subscription {
     pub closed_card: Option<String>,
     /// How it differs from its shard.
     pub exception: Option<Exception>,
+    /// When it is to be looked at on its own account; if absent, not before its shard has something new.
+    pub look_at: Option<Time>,
     /// The newest revision that targets it; 0 for none.
     pub targeted: Number,
     /// The newest revision whose alert this device had.
@@ -161,6 +163,7 @@ impl Subscription {
     pub fn touch(&mut self, shard: &Shard, now: Time) -> &mut Exception {
         self.version += 1;
         self.updated_at = now;
+        self.look_at = Some(now);
         self.own_exception(shard)
     }
 
@@ -171,6 +174,12 @@ impl Subscription {
             last_stamp: shard.last_stamp,
             ..Exception::default()
         })
+    }
+
+    /// Notes the newest revision that targets it.
+    pub fn target(&mut self, shard: &Shard, revision: Number, now: Time) {
+        self.touch(shard, now);
+        self.targeted = self.targeted.max(revision);
     }
 
     /// Moves to a state.
@@ -184,6 +193,13 @@ impl Subscription {
     pub fn is_over(&self) -> bool {
         use State::{Active, PendingStart};
         !matches!(self.state, PendingStart | Active) && self.second.is_none()
+    }
+}
+
+impl ReportedState {
+    /// There is a card on the screen.
+    pub fn is_on_screen(self) -> bool {
+        matches!(self, ReportedState::Active | ReportedState::Stale)
     }
 }
 

@@ -80,3 +80,6 @@ impl Token {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -160,3 +160,6 @@ fn check_active(activity: &Activity, expected: Expected) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,11 +2,11 @@
 
 use super::auth::AuthLayer;
 use super::{Config, Edge};
+use crate::listener::BoundedListener;
 use crate::proto::{FILE_DESCRIPTOR_SET, v1};
 use crate::service::Service;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 use v1::activity_type_service_server::ActivityTypeServiceServer;
@@ -56,12 +56,16 @@ pub async fn serve(
             health.set_service_status(name, tonic_health::ServingStatus::NotServing).await;
         }
     };
+    let incoming = BoundedListener::new(listener, config.connections_max).into_stream();
     let limit = config.message_bytes_max;
+    let calls_max = usize::try_from(config.streams_per_connection_max).unwrap_or(usize::MAX);
     let limited =
         |edge: Edge| LiveActivityServiceServer::new(edge).max_decoding_message_size(limit);
     Server::builder()
         .timeout(Duration::from_millis(config.request_timeout_ms))
         .max_concurrent_streams(config.streams_per_connection_max)
+        .concurrency_limit_per_connection(calls_max)
+        .load_shed(true)
         .http2_keepalive_interval(Some(PING_AFTER))
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
@@ -77,7 +81,7 @@ pub async fn serve(
         .add_service(health_service)
         .add_service(reflection().build_v1()?)
         .add_service(reflection().build_v1alpha()?)
-        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), stopped)
+        .serve_with_incoming_shutdown(incoming, stopped)
         .await?;
     Ok(())
 }
@@ -86,5 +90,5 @@ fn reflection() -> tonic_reflection::server::Builder<'static> {
     let builder = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-    SERVICES.into_iter().fold(builder, |builder, name| builder.with_service_name(name))
+    SERVICES.into_iter().fold(builder, tonic_reflection::server::Builder::with_service_name)
 }

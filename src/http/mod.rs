@@ -3,14 +3,13 @@
 //! May import `service`, what `service` may import, and the leaves. No route here needs a key, so none says anything
 //! about activities, devices or configuration.
 
-mod listener;
-
+use crate::listener::BoundedListener;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use listener::BoundedListener;
+
 use serde::Deserialize;
 use serde_json::json;
 use std::io;

@@ -1,12 +1,14 @@
 //! The text of an API key: `tdg_<live|test>_<secret|publishable>_<id>_<random>`.
 //!
-//! Imports nothing of the crate but its parent. The database keeps the hash alone; the random part has 256 bits, so a
-//! plain SHA-256 needs no salt and no stretching.
+//! Imports nothing of the crate but its parent. The database keeps the hash alone; the random part that we make has 256
+//! bits, so a plain SHA-256 needs no salt and no stretching. Operators may bring a key of their own, with any id and at
+//! least 128 bits.
 
 use super::{SecretError, random};
 use ring::{digest, hmac};
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
+use std::ops::RangeInclusive;
 use uuid::Uuid;
 
 /// No `_`, which separates the parts, and nothing that ends a double-clicked selection.
@@ -14,6 +16,11 @@ const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn
 
 /// 62^43 is just above 2^256.
 const RANDOM_LETTERS: usize = 43;
+
+/// Letters of a random part that somebody else made: 128 bits at least.
+const RANDOM_LETTERS_TAKEN: RangeInclusive<usize> = 22..=128;
+/// Letters of an id that somebody else made.
+const ID_LETTERS_TAKEN: RangeInclusive<usize> = 1..=64;
 
 /// Bytes from here on would make the first letters of the alphabet more likely.
 const FAIR_BYTES: u8 = 248;
@@ -28,6 +35,7 @@ pub struct ApiKey {
     pub kind: KeyKind,
     /// Finds the key in the database.
     pub id: Uuid,
+    id_text: String,
     random: SecretString,
 }
 
@@ -65,20 +73,20 @@ impl ApiKey {
             letters
                 .extend(drawn.take(RANDOM_LETTERS - letters.len()).map(|&byte| char::from(byte)));
         }
-        Ok(Self { mode, kind, id, random: letters.into() })
+        Ok(Self { mode, kind, id, id_text: id.simple().to_string(), random: letters.into() })
     }
 
     /// Reads a key.
     pub fn parse(text: &str) -> Result<Self, MalformedKey> {
-        let mut parts = text.split('_');
+        let mut parts = text.splitn(5, '_');
         let mut next = || parts.next().ok_or(MalformedKey);
         let (prefix, mode, kind, id, random) = (next()?, next()?, next()?, next()?, next()?);
-        let known = prefix == "tdg" && parts.next().is_none();
-        let whole =
-            random.len() == RANDOM_LETTERS && random.bytes().all(|byte| ALPHABET.contains(&byte));
-        let simple =
-            id.len() == 32 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if !(known && whole && simple) {
+        let letters = |text: &str, others: &[u8]| {
+            text.bytes().all(|byte| ALPHABET.contains(&byte) || others.contains(&byte))
+        };
+        let whole = RANDOM_LETTERS_TAKEN.contains(&random.len()) && letters(random, b"-_");
+        let simple = ID_LETTERS_TAKEN.contains(&id.len()) && letters(id, b"-");
+        if !(prefix == "tdg" && whole && simple) {
             return Err(MalformedKey);
         }
         let mode = KeyMode::ALL.into_iter().find(|known| known.word() == mode);
@@ -86,7 +94,8 @@ impl ApiKey {
         Ok(Self {
             mode: mode.ok_or(MalformedKey)?,
             kind: kind.ok_or(MalformedKey)?,
-            id: Uuid::try_parse(id).map_err(|_| MalformedKey)?,
+            id: row_id(id),
+            id_text: id.to_owned(),
             random: random.into(),
         })
     }
@@ -94,7 +103,7 @@ impl ApiKey {
     /// The text, to be shown once.
     pub fn text(&self) -> SecretString {
         let random = self.random.expose_secret();
-        format!("tdg_{}_{}_{}_{random}", self.mode, self.kind, self.id.simple()).into()
+        format!("tdg_{}_{}_{}_{random}", self.mode, self.kind, self.id_text).into()
     }
 
     /// What the database keeps: SHA-256 of the text.
@@ -113,6 +122,12 @@ impl ApiKey {
         let key = hmac::Key::new(hmac::HMAC_SHA256, b"tidings api key");
         hmac::verify(&key, &self.hash(), hmac::sign(&key, hash).as_ref()).is_ok()
     }
+}
+
+/// An id that we made is the row's; one that an operator made stands for a row of its own.
+fn row_id(text: &str) -> Uuid {
+    let ours = Uuid::try_parse(text).ok().filter(|id| id.simple().to_string() == text);
+    ours.unwrap_or_else(|| Uuid::new_v5(&Uuid::NAMESPACE_OID, text.as_bytes()))
 }
 
 impl KeyMode {
@@ -182,7 +197,7 @@ mod tests {
     fn what_is_not_a_key_is_refused() {
         let text = key().text();
         let good = text.expose_secret();
-        let cut = &good[..good.len() - 1];
+        let cut = &good[..good.len() - 22];
         let upper = good.to_uppercase();
         for bad in [
             "",
@@ -192,17 +207,27 @@ mod tests {
             "Bearer x",
             cut,
             &upper,
-            &format!("{good}_"),
-            &format!("{good}x"),
+            &format!("{good}{good}{good}"),
             &format!(" {good}"),
             &good.replace("live", "prod"),
             &good.replace("secret", "admin"),
             &good.replace("tdg", "sk"),
-            &good.replacen("secret_", "secret_-", 1),
+            &good.replacen("secret_", "secret__", 1),
+            &good.replacen("secret_", "secret_.", 1),
             &format!("{}ü", &good[..good.len() - 2]),
         ] {
             assert_eq!(ApiKey::parse(bad).err(), Some(MalformedKey), "{bad}");
         }
+    }
+
+    #[test]
+    fn an_operator_may_bring_a_key_of_another_shape() {
+        let text = "tdg_test_secret_ci-1_0123456789-abcdefghij_KLMNOP";
+        let key = ApiKey::parse(text).expect("a good key");
+        assert_eq!(key.text().expose_secret(), text);
+        assert_eq!(ApiKey::parse(text).expect("a good key").id, key.id);
+        let other = ApiKey::parse(&text.replace("ci-1", "ci-2")).expect("a good key");
+        assert_ne!(other.id, key.id);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use secrecy::{ExposeSecret, SecretSlice};
 use std::path::Path;
 use std::sync::Arc;
 
-/// What page tokens are MACed with is derived from the fingerprint key, which every replica has.
+/// The key of page tokens is derived from the fingerprint key, which every replica has.
 const PAGE_KEY: &[u8] = b"tidings page tokens v1";
 /// Where the fingerprint key is sealed.
 const FINGERPRINT_KEY: Context<'static> =

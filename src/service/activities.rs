@@ -3,7 +3,7 @@
 use super::{Answered, Call, Page, PageRequest, Service};
 use crate::bus::Ring;
 use crate::clock::Time;
-use crate::domain::activity::Activity;
+use crate::domain::activity::{Activity, Origin, State};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::asked::{Expected, Presentation};
 use crate::domain::content::Content;
@@ -160,7 +160,7 @@ async fn start_within(
     asked: StartAsked,
     now: Time,
 ) -> Result<Accepted> {
-    check_apps(tx, workspace, &asked.audience.app_ids).await?;
+    check_apps(tx, workspace, ("app_ids", &asked.audience.app_ids)).await?;
     let activity_id = asked.activity_id.unwrap_or_else(|| ActivityKey::generate().to_string());
     let existing = store::activities::find(tx, workspace, &activity_id).await?;
     let activity_type = activity_type(tx, workspace, &asked.activity_type, now).await?;
@@ -208,7 +208,7 @@ async fn end_within(
     let activity = existing(tx, workspace, &asked.activity_id).await?;
     let activity_type = activity_type(tx, workspace, &activity.activity_type, now).await?;
     if let Some(target) = &asked.target {
-        check_apps(tx, workspace, &target.app_ids).await?;
+        check_apps(tx, workspace, ("target.app_ids", &target.app_ids)).await?;
     }
     let end = End {
         content: asked.content,
@@ -242,12 +242,22 @@ async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> {
     if activity.revision == accepted.revision {
         return Ok(activity);
     }
+    let is_later_run = activity.run != accepted.run;
+    if is_later_run {
+        // What these were in the run that was asked for is not kept; another run's would mislead.
+        activity.attributes = Content::empty();
+        activity.external_id = String::new();
+        activity.origin = Origin::Backend;
+    }
     if let Some(revision) = store::revisions::get(on, key, accepted.revision).await? {
+        if is_later_run {
+            activity.started_at = revision.created_at;
+        }
         activity.content = revision.content;
         activity.updated_at = revision.created_at;
     }
     (activity.run, activity.revision) = (accepted.run, accepted.revision);
-    activity.state = crate::domain::activity::State::Active;
+    activity.state = State::Active;
     activity.ended_at = None;
     Ok(activity)
 }
@@ -263,7 +273,11 @@ pub(super) async fn activity_type(
     Ok(found.unwrap_or_else(|| ActivityType::unregistered(workspace, name, now)))
 }
 
-async fn check_apps(on: &impl On, workspace: WorkspaceId, app_ids: &[String]) -> Result<()> {
+async fn check_apps(
+    on: &impl On,
+    workspace: WorkspaceId,
+    (field, app_ids): (&str, &[String]),
+) -> Result<()> {
     let mut violations = Vec::new();
     for (index, app_id) in app_ids.iter().enumerate() {
         let known = match app_id.parse::<AppId>() {
@@ -272,7 +286,7 @@ async fn check_apps(on: &impl On, workspace: WorkspaceId, app_ids: &[String]) ->
         };
         if !known {
             violations.push(Violation {
-                field: format!("app_ids[{index}]"),
+                field: format!("{field}[{index}]"),
                 description: "is not an app of this workspace".to_owned(),
             });
         }

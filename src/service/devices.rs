@@ -1,4 +1,5 @@
-//! What a device says about itself: that it exists, who holds it, and what is on its screen. Its tokens are in `tokens`.
+//! What a device says about itself: that it exists, who holds it, and what is on its screen. Its tokens are in
+//! `tokens`.
 
 use super::{Answered, Call, Page, PageRequest, Service, subscriptions};
 use crate::bus::Ring;

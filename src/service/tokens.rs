@@ -12,7 +12,8 @@ use crate::domain::change::Change;
 use crate::domain::content::Content;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::expand;
+use crate::domain::expand::{self, TARGETED_MAX};
+use crate::domain::expansion::{Expansion, Who};
 use crate::domain::ids::{ActivityKey, SubscriptionId, TokenId, WorkspaceId};
 use crate::domain::push::Environment;
 use crate::domain::register::{self, Belongs, Claim, NewToken, TokenResult};
@@ -182,12 +183,12 @@ async fn register_within(
     let mut change = Change { devices: vec![device.clone()], ..Change::default() };
     drop_replaced(tx, &asked, &device, &mut change, now).await?;
     let registration = Registration { asked, device, token, known, now };
-    let taken = match registration.token.kind {
+    let outcome = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
         TokenKind::Update => register_update(tx, registration, &mut change).await?,
     };
     store::apply(tx, change).await?;
-    Ok(taken)
+    Ok(outcome)
 }
 
 /// The token that the app says is replaced is good no more.
@@ -329,7 +330,15 @@ async fn find_subscription(
             .zip(shards)
             .nth(index)
             .ok_or_else(|| Error::internal("a subscription that was found is gone")),
-        Belongs::Joins => add(tx, registration, &activity, false, change).await,
+        Belongs::Joins => {
+            let (mut subscription, shard) = add(tx, registration, &activity, false, change).await?;
+            // What a device joined through its contact ends with that contact.
+            let by_contact = |e: Expansion| matches!(e.audience.who, Who::ContactKeys(_));
+            if in_audience && expansion.is_some_and(by_contact) {
+                subscription.contact_key.clone_from(&device.contact_key);
+            }
+            Ok((subscription, shard))
+        }
         Belongs::StartsNextRun => {
             let activity = registration.app_start(Some(&activity), &activity_type, change)?;
             add(tx, registration, &activity, true, change).await
@@ -388,7 +397,13 @@ async fn add(
         let exception = subscription.own_exception(&shard);
         exception.delivered = activity.revision;
         exception.last_stamp = now.seconds();
+        change.shards.extend(rooms.into_due_shards(*now));
+        return Ok((subscription, shard));
     }
+    // An end for targets that came before the device joined holds for it too.
+    let (key, run, marked) = (activity.key, activity.run, activity.marked_revision);
+    let ends = store::revisions::targeted_ends(tx, key, run, marked, TARGETED_MAX).await?;
+    subscription.targeted = expand::targeted(&ends, device);
     change.shards.extend(rooms.into_due_shards(*now));
     Ok((subscription, shard))
 }

@@ -1,5 +1,5 @@
-//! One process per database: an exclusive lock on a file beside it. Claims of the dispatcher live in memory, so a second
-//! process would send everything twice.
+//! One process per database: an exclusive lock on a file beside it. Claims of the dispatcher live in memory, so a
+//! second process would send everything twice.
 
 use crate::error::{Error, Result};
 use std::fs::{File, OpenOptions, TryLockError};

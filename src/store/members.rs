@@ -4,6 +4,7 @@ use super::entity::subscription::{Column, Entity, Model};
 use super::entity::{activity, device};
 use super::on::On;
 use super::tokens;
+use crate::clock::Time;
 use crate::domain::device::Device;
 use crate::domain::ids::{DeviceKey, ShardId, SubscriptionId, TokenId};
 use crate::domain::shard::Shard;
@@ -45,20 +46,18 @@ pub async fn members(
     with_what_they_need(on, shard, rows).await
 }
 
-/// Those of a shard that may need something that the shard does not: with an exception or a second card, waiting for
-/// their start, or closing. By key, at most a thousand at once.
-pub async fn exceptions(
-    on: &impl On,
-    shard: &Shard,
-    after: Option<SubscriptionId>,
-    limit: u64,
-) -> Result<Vec<Member>> {
-    let mut query = exceptional(shard.id).limit(limit);
-    if let Some(after) = after {
-        query = query.filter(Column::Id.gt(after.0));
-    }
-    let rows = query.all(&on.handle().db).await?;
+/// Those of a shard that are to be looked at on their own account, the longest waiting first. At most a thousand at once.
+pub async fn to_look_at(on: &impl On, shard: &Shard, now: Time, limit: u64) -> Result<Vec<Member>> {
+    let rows = looked_for(shard.id, now).limit(limit).all(&on.handle().db).await?;
     with_what_they_need(on, shard, rows).await
+}
+
+pub(super) fn looked_for(shard: ShardId, now: Time) -> Select<Entity> {
+    Entity::find()
+        .filter(Column::ShardId.eq(shard.0))
+        .filter(Column::LookAt.is_not_null())
+        .filter(Column::LookAt.lte(now.0))
+        .order_by_asc(Column::LookAt)
 }
 
 pub(super) fn exceptional(shard: ShardId) -> Select<Entity> {

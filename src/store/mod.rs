@@ -20,6 +20,7 @@ mod on;
 #[cfg(test)]
 mod plans;
 mod progress;
+mod targets;
 mod writer;
 
 pub mod activities;

@@ -23,6 +23,10 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (activities::unmarked().build(backend), "activities_unmarked"),
         (expansions::pending().build(backend), "expansions_pending"),
         (members::exceptional(ShardId::generate()).build(backend), "subscriptions_exceptional"),
+        (
+            members::looked_for(ShardId::generate(), Time(0)).build(backend),
+            "subscriptions_to_look_at",
+        ),
     ];
     for (query, index) in queries {
         let sql = format!("EXPLAIN QUERY PLAN {}", query.sql);

@@ -1,9 +1,11 @@
 //! Revisions: what was asked of an activity. They are only added, by `apply`.
 
+use super::codes::Code;
 use super::entity::revision::{Column, Entity};
 use super::on::On;
 use crate::clock::Time;
 use crate::domain::ids::ActivityKey;
+use crate::domain::push::Operation;
 use crate::domain::revision::{Number, Revision, Run};
 use crate::error::Result;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -34,6 +36,21 @@ pub async fn newest_for_everyone(
 ) -> Result<Option<Revision>> {
     let query = newest_first(activity, run, up_to).filter(Column::Target.is_null());
     query.one(&on.handle().db).await?.map(Revision::try_from).transpose()
+}
+
+/// The newest ends of a run for targets, up to a number.
+pub async fn targeted_ends(
+    on: &impl On,
+    activity: ActivityKey,
+    run: Run,
+    up_to: Number,
+    limit: u64,
+) -> Result<Vec<Revision>> {
+    let query = newest_first(activity, run, up_to)
+        .filter(Column::Target.is_not_null())
+        .filter(Column::Operation.eq(Operation::End.code()))
+        .limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Revision::try_from).collect()
 }
 
 /// The run up to a number whose alerts still count, for everyone or for targets, newest first.

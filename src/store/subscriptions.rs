@@ -1,21 +1,22 @@
 //! Subscriptions: activity runs on devices.
 
-pub use super::members::{Member, exceptions, members};
+pub use super::members::{Member, members, to_look_at};
 pub use super::progress::{Progress, RouteProgress, progress};
+pub use super::targets::matching;
 
 use super::Page;
 use super::codes::Code;
 use super::entity::subscription::{Column, Entity};
 use super::entity::{device, shard};
-use super::members::exceptional;
+use super::members::{exceptional, looked_for};
 use super::on::On;
-use crate::domain::device::FormFactor;
-use crate::domain::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, WorkspaceId};
-use crate::domain::revision::{Run, Target};
+use super::targets::devices_where;
+use crate::clock::Time;
+use crate::domain::ids::{ActivityKey, DeviceKey, ShardId, SubscriptionId, WorkspaceId};
+use crate::domain::revision::Run;
 use crate::domain::shard::Shard;
 use crate::domain::subscription::{State, Subscription};
 use crate::error::Result;
-use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::HashMap;
 
@@ -27,8 +28,6 @@ const OPEN: [State; 5] = [
     State::Unreachable,
     State::Invalidated,
 ];
-const FORM_FACTORS: [FormFactor; 3] =
-    [FormFactor::Unspecified, FormFactor::Phone, FormFactor::Tablet];
 
 /// Which subscriptions of a run a list shows; an absent or empty field shows all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,46 +119,28 @@ pub async fn rows_with_exception(on: &impl On, shard: ShardId) -> Result<Vec<Sub
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 
-/// Those of a run that fit every kind of selector given, in order.
-pub async fn matching(
+/// The rows of a shard that are to be looked at on their own account.
+pub async fn rows_to_look_at(
     on: &impl On,
-    (activity, run): (ActivityKey, Run),
-    target: &Target,
-    after: Option<SubscriptionId>,
+    shard: ShardId,
+    now: Time,
     limit: u64,
 ) -> Result<Vec<Subscription>> {
-    let mut query = Entity::find()
-        .filter(Column::ActivityKey.eq(activity.0))
-        .filter(Column::Run.eq(run))
-        .order_by_asc(Column::Id)
-        .limit(limit);
-    if let Some(after) = after {
-        query = query.filter(Column::Id.gt(after.0));
-    }
-    if !target.app_ids.is_empty() {
-        let apps = target.app_ids.iter().filter_map(|id| id.parse::<AppId>().ok());
-        query = query.filter(Column::AppId.is_in(apps.map(|id| id.0)));
-    }
-    if !target.device_ids.is_empty() {
-        let named = device::Column::DeviceId.is_in(&target.device_ids);
-        query = query.filter(Column::DeviceKey.in_subquery(devices_where(named)));
-    }
-    if !target.contact_keys.is_empty() {
-        let by_device = device::Column::ContactKey.is_in(&target.contact_keys);
-        let named_itself = Condition::all()
-            .add(Column::ContactKey.eq(""))
-            .add(Column::DeviceKey.in_subquery(devices_where(by_device)));
-        let of_contact = Column::ContactKey.is_in(&target.contact_keys);
-        query = query.filter(Condition::any().add(of_contact).add(named_itself));
-    }
-    if !target.form_factors.is_empty() {
-        let wanted = FORM_FACTORS
-            .into_iter()
-            .filter(|kind| target.form_factors.iter().any(|word| word == kind.word()));
-        let of_kind = device::Column::FormFactor.is_in(wanted.map(Code::code));
-        query = query.filter(Column::DeviceKey.in_subquery(devices_where(of_kind)));
-    }
+    let query = looked_for(shard, now).limit(limit);
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// When the first member of a shard is to be looked at on its own account.
+pub async fn first_look(on: &impl On, shard: ShardId) -> Result<Option<Time>> {
+    let query = Entity::find()
+        .select_only()
+        .column(Column::LookAt)
+        .filter(Column::ShardId.eq(shard.0))
+        .filter(Column::LookAt.is_not_null())
+        .order_by_asc(Column::LookAt)
+        .limit(1);
+    let first: Option<Option<i64>> = query.into_tuple().one(&on.handle().db).await?;
+    Ok(first.flatten().map(Time))
 }
 
 /// Those of a run that fit, oldest first, with what a caller wants to know beside them.
@@ -212,18 +193,6 @@ async fn listed(on: &impl On, rows: Vec<Subscription>) -> Result<Vec<Listed>> {
         Some(Listed { subscription, device_id, shard })
     });
     Ok(listed.collect())
-}
-
-fn devices_where(condition: Expr) -> SelectStatement {
-    Query::select()
-        .column(device::Column::Key)
-        .from(device::Entity)
-        .and_where(condition)
-        .and_where(
-            Expr::col((device::Entity, device::Column::WorkspaceId))
-                .eq(Expr::col((Entity, Column::WorkspaceId))),
-        )
-        .to_owned()
 }
 
 /// Each subscription with its shard.

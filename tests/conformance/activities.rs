@@ -186,7 +186,8 @@ pub(crate) async fn revisions_are_found_by_number_run_and_scope(world: World) {
     let key = activity.key;
     let target = Scope::Target(Target { device_ids: vec!["x".to_owned()], ..Target::default() });
     let mut rows: Vec<Revision> = (1..=6).map(|number| revision(&activity, number)).collect();
-    rows[3].scope = target;
+    rows[0].scope = target.clone();
+    (rows[3].scope, rows[3].operation) = (target, Operation::End);
     rows[4].run = 2;
     rows[5].run = 2;
     world
@@ -208,6 +209,12 @@ pub(crate) async fn revisions_are_found_by_number_run_and_scope(world: World) {
     assert_eq!(newest(1, 6).await, Some(3), "the fifth is of the next run");
     assert_eq!(newest(2, 5).await, Some(5));
     assert_eq!(newest(2, 4).await, None);
+    let ends = async |run, up_to| {
+        let rows = revisions::targeted_ends(reader, key, run, up_to, 9).await.unwrap();
+        rows.into_iter().map(|row| row.number).collect::<Vec<_>>()
+    };
+    assert_eq!(ends(1, 6).await, [4], "the first targets as well, and ends nothing");
+    assert!(ends(1, 3).await.is_empty() && ends(2, 6).await.is_empty());
     assert_eq!(revisions::get(reader, key, 4).await.unwrap().unwrap().number, 4);
     assert!(revisions::get(reader, key, 7).await.unwrap().is_none());
 }

@@ -198,16 +198,22 @@ pub(crate) async fn exceptions_are_those_that_need_something_of_their_own(world:
     crowd.rows[3].state = State::PendingStart;
     crowd.rows[4].closing = true;
     crowd.rows[5].state = State::Dismissed;
+    for (index, look_at) in [(1, at(-1)), (2, at(-3)), (3, at(5)), (4, at(0))] {
+        crowd.rows[index].look_at = Some(look_at);
+    }
     crowd.write(&world, Vec::new()).await;
-    let reader = world.store.reader();
-    let exceptions = async |last, limit| -> Vec<SubscriptionId> {
-        let read = subscriptions::exceptions(reader, &crowd.shard, last, limit).await.unwrap();
+    let (reader, shard) = (world.store.reader(), &crowd.shard);
+    let look = async |now, limit| -> Vec<SubscriptionId> {
+        let read = subscriptions::to_look_at(reader, shard, now, limit).await.unwrap();
         read.into_iter().map(|member| member.subscription.id).collect()
     };
-    assert_eq!(exceptions(None, 10).await, crowd.ids(&[1, 2, 3, 4]));
-    assert_eq!(exceptions(None, 2).await, crowd.ids(&[1, 2]));
-    assert_eq!(exceptions(Some(crowd.rows[2].id), 2).await, crowd.ids(&[3, 4]));
-    let rows = subscriptions::rows_with_exception(reader, crowd.shard.id).await.unwrap();
+    assert_eq!(look(at(0), 10).await, crowd.ids(&[2, 1, 4]));
+    assert_eq!(look(at(0), 2).await, crowd.ids(&[2, 1]));
+    assert_eq!(look(at(5), 10).await, crowd.ids(&[2, 1, 4, 3]));
+    let rows = subscriptions::rows_to_look_at(reader, shard.id, at(-3), 10).await.unwrap();
+    assert_eq!(rows, [crowd.rows[2].clone()]);
+    assert_eq!(subscriptions::first_look(reader, shard.id).await.unwrap(), Some(at(-3)));
+    let rows = subscriptions::rows_with_exception(reader, shard.id).await.unwrap();
     assert_eq!(rows, [crowd.rows[1].clone()]);
 }
 

@@ -258,6 +258,7 @@ pub(crate) fn subscription(shard: &Shard, device: &Device) -> Subscription {
         targeted: 0,
         alerted: 0,
         closing: false,
+        look_at: None,
         report: None,
         created_at: NOW,
         updated_at: NOW,

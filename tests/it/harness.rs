@@ -2,6 +2,7 @@
 
 use secrecy::ExposeSecret;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
@@ -46,7 +47,7 @@ pub(crate) struct World {
     pub(crate) simulator: Simulator,
     pub(crate) key: String,
     pub(crate) app_id: String,
-    channel: Channel,
+    pub(crate) channel: Channel,
     folder: TempDir,
 }
 
@@ -112,7 +113,13 @@ impl World {
         self.simulator.shutdown().await;
     }
 
-    fn intercepted(&self, key: &str) -> Keyed {
+    /// Where the tables are, for tests that look at what is left in them.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder.path().join("t.db")
+    }
+
+    /// The connection with that key on every call.
+    pub(crate) fn intercepted(&self, key: &str) -> Keyed {
         let key = Key(format!("Bearer {key}").parse().expect("a key is ASCII"));
         InterceptedService::new(self.channel.clone(), key)
     }
@@ -146,7 +153,12 @@ impl World {
 
     /// The same with more to say.
     pub(crate) fn phone_with(&self, spec: sim::PhoneSpec) -> Phone {
-        let spec = sim::PhoneSpec {
+        self.simulator.create_phone(self.spec(spec)).expect("a phone")
+    }
+
+    /// What every phone here has in common.
+    pub(crate) fn spec(&self, spec: sim::PhoneSpec) -> sim::PhoneSpec {
+        sim::PhoneSpec {
             app_id: self.app_id.clone(),
             bundle_id: BUNDLE.to_owned(),
             world: sim::World::Sandbox.into(),
@@ -154,8 +166,7 @@ impl World {
             server_url: format!("http://{}", self.server.grpc_address()),
             api_key: self.key.clone(),
             ..spec
-        };
-        self.simulator.create_phone(spec).expect("a phone")
+        }
     }
 
     /// Waits until the device's calls so far were answered.
@@ -272,7 +283,7 @@ pub(crate) fn status_of(content_json: &str) -> String {
     content["status"].as_str().unwrap_or_default().to_owned()
 }
 
-fn flight_template() -> sim::Template {
+pub(crate) fn flight_template() -> sim::Template {
     let field = |name: &str, kind: sim::FieldKind, optional: bool| sim::Field {
         name: name.to_owned(),
         kind: kind.into(),

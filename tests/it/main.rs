@@ -1,4 +1,20 @@
 //! One server, Apple and phones on real ports: what a caller and a phone see.
 
+mod bad_input;
+mod bad_numbers;
+mod bad_state;
+mod calls;
+mod contract;
+mod delivery;
 mod flight;
 mod harness;
+mod keys;
+mod lists;
+mod repeats;
+mod secrets;
+mod services;
+mod streams;
+mod tables;
+mod tenants;
+mod watches;
+mod writes;

@@ -3,7 +3,7 @@
 use crate::source::{File, Tree, first_word, is_word, occurrences};
 
 /// Leaves that everyone may import, except the simulator, which has a world of its own.
-const LEAVES: [&str; 4] = ["clock", "error", "secrets", "telemetry"];
+const LEAVES: [&str; 5] = ["clock", "error", "listener", "secrets", "telemetry"];
 
 /// What a module may import.
 enum May {
@@ -15,7 +15,7 @@ enum May {
 }
 
 /// The map of src/lib.rs. A module that is not in it is refused, so that the map stays whole.
-const MAP: [(&str, May); 18] = [
+const MAP: [(&str, May); 19] = [
     ("main", May::Everything),
     ("lib", May::Everything),
     ("server", May::Everything),
@@ -30,6 +30,7 @@ const MAP: [(&str, May); 18] = [
     ("bus", May::Layers(&["domain"])),
     ("domain", May::Layers(&[])),
     ("clock", May::Only(&[])),
+    ("listener", May::Only(&[])),
     ("error", May::Only(&[])),
     ("secrets", May::Only(&["error"])),
     ("telemetry", May::Only(&["error"])),
@@ -47,8 +48,11 @@ const OWNERS: [(&[&str], &[&str]); 6] = [
     (&["sea_orm", "sqlx", "sea_query", "migrations"], &["store"]),
     (&["h2", "reqwest", "tokio_rustls"], &["provider", "webhook", "simulator"]),
     (&["async_nats"], &["bus"]),
-    (&["tonic", "prost", "prost_types", "tonic_types"], &["grpc", "http", "proto", "simulator"]),
-    (&["axum"], &["http"]),
+    (
+        &["tonic", "prost", "prost_types", "tonic_types"],
+        &["cli", "grpc", "http", "listener", "proto", "simulator"],
+    ),
+    (&["axum"], &["http", "listener"]),
     (&["figment"], &["config"]),
 ];
 

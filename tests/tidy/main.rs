@@ -6,6 +6,7 @@
 mod budgets;
 mod dependencies;
 mod orphans;
+mod rules;
 mod source;
 mod words;
 
@@ -67,6 +68,12 @@ fn every_module_has_a_name_that_says_something() {
 #[test]
 fn every_file_of_code_belongs_to_a_module() {
     verdict("Declare it with `mod`, or delete it.", &orphans::undeclared(&Tree::read()));
+}
+
+#[test]
+fn every_rule_of_delivery_names_tests_that_exist() {
+    let findings = rules::unproven(&Tree::read());
+    verdict("Name the test that proves the rule, or write it.", &findings);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The head of a push, as Apple wants it.
 //! <https://developer.apple.com/documentation/usernotifications/sending-notification-requests-to-apns>
 //!
-//! May import the provider's types. What differs from push to push, and the provider token, is marked sensitive, so that
-//! HPACK never indexes it: Apple asks for that, its table is small. (`h2` never indexes the path.)
+//! May import the provider's types. What differs from push to push, and the provider token, is marked sensitive, so
+//! that HPACK never indexes it: Apple asks for that, its table is small. (`h2` never indexes the path.)
 
 use super::config::Endpoint;
 use crate::domain::payload::apns::PUSH_TYPE;

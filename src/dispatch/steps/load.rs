@@ -1,10 +1,10 @@
 //! Loads a claimed shard and asks `domain` what each member needs.
 
-use super::Claim;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::activity_type::ActivityType;
-use crate::domain::ids::SubscriptionId;
+use crate::domain::close::Lost;
+use crate::domain::ids::{ShardId, SubscriptionId};
 use crate::domain::plan::{self, Kind, Next, Plan, Present, Wanted};
 use crate::domain::revision::Number;
 use crate::domain::shard::Shard;
@@ -15,42 +15,52 @@ use crate::error::{Error, Result};
 use crate::store::revisions::AlertSpan;
 use crate::store::subscriptions::Member;
 use crate::store::{self, On};
+use std::time::Duration;
 
 /// How many alerts of a run are looked at; older ones are superseded anyway.
 const ALERTS_MAX: u64 = 16;
+/// A shard of which nothing is marked yet is looked at again after this.
+const UNMARKED_PAUSE: Duration = Duration::from_secs(2);
 /// A shard never has more members than this.
-const MEMBERS_MAX: u64 = 2_000;
+pub(super) const MEMBERS_MAX: u64 = 2_000;
 
 /// A claimed shard with what its members need.
 #[derive(Debug)]
-pub(super) struct Work {
-    pub(super) shard: Shard,
-    pub(super) activity: Activity,
-    pub(super) activity_type: ActivityType,
-    pub(super) app: App,
-    pub(super) wanted: Wanted,
+pub struct Work {
+    /// The shard.
+    pub shard: Shard,
+    /// Its activity.
+    pub activity: Activity,
+    /// The type of that.
+    pub activity_type: ActivityType,
+    /// The app that the pushes are for.
+    pub app: App,
+    /// What the run asks.
+    pub wanted: Wanted,
     /// The revision that the shard has when all is sent.
-    pub(super) goal: Number,
+    pub goal: Number,
     /// The pushes to make.
-    pub(super) planned: Vec<Planned>,
-    /// Members that were never started and never will be, with the version at which that was so.
-    pub(super) over: Vec<(SubscriptionId, i64)>,
-    /// Members that should be started and have no token for it, likewise.
-    pub(super) tokenless: Vec<(SubscriptionId, i64)>,
+    pub planned: Vec<Planned>,
+    /// Members that nothing can be sent to, with the version at which that was so.
+    pub lost: Vec<(SubscriptionId, i64, Lost)>,
 }
 
 /// One push to make.
 #[derive(Clone, Debug)]
-pub(super) struct Planned {
-    pub(super) plan: Plan,
-    pub(super) subscription: Subscription,
-    pub(super) token: Token,
-    pub(super) takes_input_push_token: bool,
+pub struct Planned {
+    /// As it was decided.
+    pub plan: Plan,
+    /// The subscription as it was loaded.
+    pub subscription: Subscription,
+    /// The token that it goes by.
+    pub token: Token,
+    /// The system makes an update token only where it is asked to.
+    pub takes_input_push_token: bool,
 }
 
 /// What a claim found.
 #[derive(Debug)]
-pub(super) enum Loaded {
+pub enum Loaded {
     /// This much to do.
     Work(Box<Work>),
     /// Nothing before this time.
@@ -59,10 +69,9 @@ pub(super) enum Loaded {
     Gone,
 }
 
-/// Loads the shard. Members are read before the revisions that they may target.
-pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
-    let reader = claim.dispatcher.reader();
-    let Some(shard) = store::shards::find(reader, claim.shard).await? else {
+/// Loads a claimed shard. Members are read before the revisions that they may target.
+pub async fn load(reader: &impl On, shard: ShardId, present: Present) -> Result<Loaded> {
+    let Some(shard) = store::shards::find(reader, shard).await? else {
         return Ok(Loaded::Gone);
     };
     let key = shard.place.activity;
@@ -71,7 +80,7 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
     };
     let newest = newest(reader, &shard, &activity).await?;
     let Some(newest) = newest else {
-        return Ok(Loaded::Postponed(present.now + super::SWEEP_INTERVAL));
+        return Ok(Loaded::Postponed(present.now + UNMARKED_PAUSE));
     };
     let behind = shard.delivered < newest;
     if let Some(until) = postponed(&shard, present).filter(|_| behind) {
@@ -80,7 +89,7 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
     let members = if behind {
         store::subscriptions::members(reader, &shard, None, MEMBERS_MAX).await?
     } else {
-        store::subscriptions::exceptions(reader, &shard, None, MEMBERS_MAX).await?
+        store::subscriptions::to_look_at(reader, &shard, present.now, MEMBERS_MAX).await?
     };
     let subscriptions: Vec<&Subscription> = members.iter().map(|m| &m.subscription).collect();
     let Some(wanted) = wanted(reader, &shard, &activity, (&subscriptions, present.now)).await?
@@ -100,11 +109,12 @@ pub(super) async fn load(claim: &Claim, present: Present) -> Result<Loaded> {
         app,
         wanted,
         planned: Vec::new(),
-        over: Vec::new(),
-        tokenless: Vec::new(),
+        lost: Vec::new(),
         shard,
     };
-    members.into_iter().for_each(|member| work.plan(member, present));
+    for member in members {
+        work.plan(member, present);
+    }
     Ok(Loaded::Work(Box::new(work)))
 }
 
@@ -151,10 +161,10 @@ fn postponed(shard: &Shard, present: Present) -> Option<Time> {
 impl Work {
     fn plan(&mut self, member: Member, present: Present) {
         let subscription = member.subscription;
-        let at = (subscription.id, subscription.version);
+        let (id, version) = (subscription.id, subscription.version);
         let plan = match plan::next(&subscription, &self.shard, &self.wanted, present) {
             Next::Nothing | Next::Wait(_) => return,
-            Next::Over => return self.over.push(at),
+            Next::Over => return self.lost.push((id, version, Lost::Run)),
             Next::Send(plan) => plan,
         };
         let token = match plan.kind {
@@ -163,7 +173,9 @@ impl Work {
             Kind::CloseSecond => member.second_token,
         };
         let Some(token) = token.filter(Token::is_good) else {
-            return self.tokenless.push(at);
+            let is_second = plan.kind == Kind::CloseSecond;
+            let lost = if is_second { Lost::SecondToken } else { Lost::Token };
+            return self.lost.push((id, version, lost));
         };
         let takes_input_push_token = member.device.takes_input_push_token();
         let plan = Plan { token: Some(token.id), ..plan };

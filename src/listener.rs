@@ -1,9 +1,10 @@
 //! A listener that holds a bounded number of connections.
 //!
-//! Imports nothing of the crate. Where all places are taken, the next connection waits in the kernel's queue, which is
-//! bounded too.
+//! A leaf: imports nothing of the crate. Where all places are taken, the next connection waits in the kernel's
+//! queue, which is bounded too.
 
 use axum::serve::Listener;
+use futures::Stream;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -12,22 +13,42 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tonic::transport::server::{Connected, TcpConnectInfo};
 
 /// Accepts while there is a place.
-pub(super) struct BoundedListener {
+pub struct BoundedListener {
     listener: TcpListener,
     places: Arc<Semaphore>,
 }
 
 /// A connection and the place that it takes until it is dropped.
-pub(super) struct Connection {
+pub struct Connection {
     stream: TcpStream,
     _place: Option<OwnedSemaphorePermit>,
 }
 
 impl BoundedListener {
-    pub(super) fn new(listener: TcpListener, connections_max: usize) -> Self {
+    /// Holds at most so many.
+    pub fn new(listener: TcpListener, connections_max: usize) -> Self {
         Self { listener, places: Arc::new(Semaphore::new(connections_max)) }
+    }
+}
+
+impl BoundedListener {
+    /// Connections as they come.
+    pub fn into_stream(self) -> impl Stream<Item = io::Result<Connection>> {
+        futures::stream::unfold(self, async |mut listener| {
+            let (connection, _) = Listener::accept(&mut listener).await;
+            Some((Ok(connection), listener))
+        })
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = TcpConnectInfo;
+
+    fn connect_info(&self) -> TcpConnectInfo {
+        self.stream.connect_info()
     }
 }
 

@@ -1,0 +1,36 @@
+//! Writes starts ahead.
+
+use super::load::Planned;
+use crate::clock::Time;
+use crate::domain::activity::State;
+use crate::domain::change::Change;
+use crate::domain::ids::ShardId;
+use crate::domain::settle::begin_start;
+use crate::error::Result;
+use crate::store::{self, Tx};
+
+/// Records starts as begun and returns those that may be sent: one whose subscription or run is no longer as it was at
+/// the claim is dropped.
+pub async fn begin(
+    tx: &Tx,
+    shard: ShardId,
+    mut starts: Vec<Planned>,
+    now: Time,
+) -> Result<Vec<Planned>> {
+    let Some(shard) = store::shards::find(tx, shard).await? else { return Ok(Vec::new()) };
+    let (key, run) = (shard.place.activity, shard.place.run);
+    let activity = store::activities::by_key(tx, key).await?;
+    let is_active = activity.is_some_and(|a| a.run == run && a.state == State::Active);
+    if !is_active {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<_> = starts.iter().map(|start| start.plan.subscription).collect();
+    let mut rows = store::subscriptions::by_ids(tx, &ids).await?;
+    rows.retain_mut(|row| {
+        let start = starts.iter_mut().find(|start| start.plan.subscription == row.id);
+        start.is_some_and(|start| begin_start(row, &shard, &mut start.plan, now))
+    });
+    starts.retain(|start| rows.iter().any(|row| row.id == start.plan.subscription));
+    let change = Change { subscriptions: rows, ..Change::default() };
+    store::apply(tx, change).await.map(|()| starts)
+}

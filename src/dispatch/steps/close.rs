@@ -1,0 +1,103 @@
+//! Closes a claim, or leaves its shard for later.
+
+use super::load;
+use crate::clock::Time;
+use crate::domain::change::Change;
+use crate::domain::close::{self, Lost};
+use crate::domain::ids::{ShardId, SubscriptionId};
+use crate::domain::plan::{self, Present};
+use crate::domain::revision::Number;
+use crate::domain::settle::{self, Sent};
+use crate::domain::shard::Shard;
+use crate::domain::subscription::Subscription;
+use crate::error::{Error, Result};
+use crate::store::{self, Tx};
+use std::collections::{HashMap, HashSet};
+
+/// What the transaction that closes a claim is given.
+#[derive(Debug)]
+pub struct Closing {
+    /// The shard.
+    pub shard: ShardId,
+    /// What it has when all was sent.
+    pub goal: Number,
+    /// The pushes that count as delivered.
+    pub counted: Vec<Sent>,
+    /// No slice was left out.
+    pub complete: bool,
+    /// Members that nothing can be sent to, with the version at which that was so.
+    pub lost: Vec<(SubscriptionId, i64, Lost)>,
+}
+
+/// Closes the claim: every member that was loaded is answered or has an exception, so the shard moves to the goal.
+/// Where the claim stopped early (`complete` is false), those that were answered get an exception instead.
+pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result<()> {
+    let Some(mut shard) = store::shards::find(tx, closing.shard).await? else { return Ok(()) };
+    let activity = store::activities::by_key(tx, shard.place.activity).await?;
+    let activity =
+        activity.ok_or_else(|| Error::not_found("activity", shard.place.activity.to_string()))?;
+    let behind = shard.delivered < closing.goal;
+    if closing.complete {
+        shard.delivered = shard.delivered.max(closing.goal);
+    }
+    let stamps = closing.counted.iter().map(|sent| sent.stamp);
+    shard.last_stamp = stamps.chain([shard.last_stamp]).max().unwrap_or_default();
+    let mut change = Change::default();
+    let (before, mut rows) = rows_to_close(tx, (closing, &shard, behind), present.now).await?;
+    for sent in &closing.counted {
+        if let Some(row) = rows.get_mut(&sent.plan.subscription)
+            && settle::finish(row, &shard, sent, closing.complete)
+        {
+            row.updated_at = present.now;
+        }
+    }
+    close::give_up(&mut rows, &closing.lost, (&mut change, present.now));
+    let members: Vec<&Subscription> = rows.values().collect();
+    let wanted = load::wanted(tx, &shard, &activity, (&members, present.now)).await?;
+    if let Some(wanted) = &wanted {
+        for row in rows.values_mut() {
+            row.look_at = plan::look_at(row, &shard, wanted, present);
+        }
+    }
+    let changed = rows.into_values().filter(|row| before.get(&row.id) != Some(row));
+    change.subscriptions = changed.collect();
+    store::apply(tx, change).await?;
+    let first_look = store::subscriptions::first_look(tx, shard.id).await?;
+    shard.due_at = wanted.and_then(|wanted| plan::due(&shard, &wanted, first_look, present));
+    store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await
+}
+
+type Rows = HashMap<SubscriptionId, Subscription>;
+
+/// The rows that closing may change, as they were and to be changed: those that are to be looked at, those that the
+/// shard's move does not speak for, those that are given up; and where the shard was behind, all with an exception, for
+/// what they wait for was decided by what was wanted before.
+async fn rows_to_close(
+    tx: &Tx,
+    (closing, shard, behind): (&Closing, &Shard, bool),
+    now: Time,
+) -> Result<(Rows, Rows)> {
+    let mut rows = if behind {
+        store::subscriptions::rows_with_exception(tx, shard.id).await?
+    } else {
+        store::subscriptions::rows_to_look_at(tx, shard.id, now, load::MEMBERS_MAX).await?
+    };
+    let known: HashSet<SubscriptionId> = rows.iter().map(|row| row.id).collect();
+    // Where the shard was behind, a member without an exception has what the shard has now.
+    let spoken_for =
+        |sent: &&Sent| behind && closing.complete && sent.plan.revision == shard.delivered;
+    let apart = closing.counted.iter().filter(|sent| !spoken_for(sent));
+    let mut ids: Vec<SubscriptionId> = apart.map(|sent| sent.plan.subscription).collect();
+    ids.extend(closing.lost.iter().map(|(id, ..)| *id));
+    ids.retain(|id| !known.contains(id));
+    rows.extend(store::subscriptions::by_ids(tx, &ids).await?);
+    let rows: Rows = rows.into_iter().map(|row| (row.id, row)).collect();
+    Ok((rows.clone(), rows))
+}
+
+/// Leaves the shard until then.
+pub async fn postpone(tx: &Tx, shard: ShardId, until: Time) -> Result<()> {
+    let Some(mut shard) = store::shards::find(tx, shard).await? else { return Ok(()) };
+    shard.due_at = Some(until);
+    store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await
+}

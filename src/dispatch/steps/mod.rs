@@ -1,0 +1,22 @@
+//! The steps of delivery: each is one transaction, or one look at the tables, as a plain function of rows and `now`.
+//!
+//! May import `store` and `domain`. The dispatcher around them has tasks, timers and the transport; a test that runs the
+//! same steps in virtual time, in any order, runs what the server runs. Every transaction reads its rows anew under
+//! the shard's lock (embedded: the one writer) and lets `domain` decide. A shard's delivered revision moves with the closing
+//! of a claim only.
+
+mod begin;
+mod close;
+mod expand;
+mod load;
+mod mark;
+mod settle;
+mod sweep;
+
+pub use begin::begin;
+pub use close::{Closing, close_claim, postpone};
+pub use expand::expand_batch;
+pub use load::{Loaded, Planned, Work, load};
+pub use mark::mark;
+pub use settle::{Answered, Made, Place, Slice, settle_slice};
+pub use sweep::{new_mark, wake};

@@ -1,0 +1,96 @@
+//! Who becomes a subscription, and who cannot.
+
+use super::*;
+use crate::domain::device::OsVersion;
+use crate::domain::revision::{Revision, Scope, Target};
+use crate::domain::samples::{NOW, active, activity, device, end, shard, targeted, update};
+
+fn marked() -> Marked<'static> {
+    Marked { newest: 1, targeted: &[], now: NOW }
+}
+
+fn candidate(device: Device) -> Candidate {
+    let push_to_start = Some((TokenId::generate(), device.environment));
+    let contact_key = device.contact_key.clone();
+    Candidate { device, contact_key, push_to_start, existing: None }
+}
+
+fn expanded(candidate: Candidate) -> Change {
+    expand(&activity(), vec![candidate], Rooms::default(), marked())
+}
+
+#[test]
+fn a_device_with_a_token_waits_for_its_start_with_nothing_delivered() {
+    let change = expanded(candidate(device("ada")));
+    let [row] = change.subscriptions.as_slice() else { panic!("one") };
+    assert_eq!((row.state, row.contact_key.as_str()), (State::PendingStart, "ada"));
+    assert_eq!(row.exception, Some(Exception::default()));
+    assert_eq!((change.shards.len(), change.deliveries.len()), (1, 0));
+    assert_eq!(change.shards[0].due_at, Some(NOW));
+}
+
+#[test]
+fn a_device_without_a_way_is_unreachable_and_skipped_once_with_the_reason() {
+    let old = Device { os_version: OsVersion { major: 16, minor: 4 }, ..device("ada") };
+    let forbidden = Device { activities_enabled: false, ..device("ada") };
+    let tokenless = Candidate { push_to_start: None, ..candidate(device("ada")) };
+    let cases = [
+        (candidate(old), Obstacle::OsCannotStartByPush),
+        (candidate(forbidden), Obstacle::ActivitiesDisabled),
+        (tokenless, Obstacle::NoPushToStartToken),
+    ];
+    for (candidate, obstacle) in cases {
+        let change = expanded(candidate);
+        assert_eq!(change.subscriptions[0].state, State::Unreachable);
+        assert_eq!(change.subscriptions[0].reason, Some(Reason::Obstacle(obstacle)));
+        let [skipped] = change.deliveries.as_slice() else { panic!("one") };
+        assert_eq!((skipped.status, skipped.attempt), (Status::Skipped, 0));
+        assert_eq!(skipped.reason, obstacle.word());
+        assert_eq!(change.events[0].kind, EventKind::SubscriptionUnreachable);
+    }
+}
+
+#[test]
+fn a_device_that_shows_the_activity_keeps_its_card_and_learns_its_contact() {
+    let shard = shard();
+    let existing = active(&shard);
+    let shows =
+        Candidate { existing: Some((existing.clone(), shard.clone())), ..candidate(device("ada")) };
+    let change = expanded(shows.clone());
+    let [row] = change.subscriptions.as_slice() else { panic!("one") };
+    assert_eq!((row.id, row.state, row.starts_begun), (existing.id, State::Active, 1));
+    assert_eq!((row.contact_key.as_str(), row.version), ("ada", 8));
+    assert_eq!(change.due, [(shard.id, NOW)]);
+    let known = Subscription { contact_key: "eve".to_owned(), ..existing };
+    let again = expanded(Candidate { existing: Some((known, shard)), ..shows });
+    assert!(again.subscriptions.is_empty(), "the first contact counts");
+}
+
+#[test]
+fn the_end_of_the_run_stops_an_expansion() {
+    let ended = Activity { state: ActivityState::Ended, ..activity() };
+    let change = expand(&ended, vec![candidate(device("ada"))], Rooms::default(), marked());
+    assert!(change.is_empty());
+}
+
+#[test]
+fn a_targeted_end_reaches_devices_that_are_found_after_it() {
+    let end_for = |target: Target| Revision { scope: Scope::Target(target), ..end(2) };
+    let words = |word: &str| vec![word.to_owned()];
+    let reaches = |target: Target| {
+        let revisions = [end_for(target), targeted(update(3))];
+        let marked = Marked { targeted: &revisions[..1], ..marked() };
+        let candidates = vec![candidate(device("ada"))];
+        expand(&activity(), candidates, Rooms::default(), marked).subscriptions[0].targeted
+    };
+    let none = Target::default;
+    assert_eq!(reaches(Target { device_ids: words("phone"), ..none() }), 2);
+    assert_eq!(reaches(Target { device_ids: words("other"), ..none() }), 0);
+    assert_eq!(reaches(Target { contact_keys: words("ada"), ..none() }), 2);
+    assert_eq!(reaches(Target { contact_keys: words("eve"), ..none() }), 0);
+    assert_eq!(reaches(Target { form_factors: words("PHONE"), ..none() }), 2);
+    assert_eq!(reaches(Target { form_factors: words("TABLET"), ..none() }), 0);
+    assert_eq!(reaches(Target { app_ids: words("app_0"), ..none() }), 0);
+    let both = Target { device_ids: words("phone"), form_factors: words("TABLET"), ..none() };
+    assert_eq!(reaches(both), 0, "every kind of selector given");
+}

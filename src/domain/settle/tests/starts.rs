@@ -1,0 +1,96 @@
+//! Starts are written ahead, for they cannot be taken back.
+
+use super::*;
+use crate::domain::ids::TokenId;
+use crate::domain::plan::START_DOUBT;
+use crate::domain::samples::pending_start;
+
+fn begun(shard: &Shard) -> (Subscription, Sent) {
+    let mut row = pending_start(shard);
+    let mut sent = sent_as(Kind::Start, &row, shard, 1);
+    sent.plan.alert = 1;
+    assert!(begin_start(&mut row, shard, &mut sent.plan, NOW));
+    (row, sent)
+}
+
+#[test]
+fn a_start_is_written_ahead_with_its_doubt_its_alert_and_a_new_version() {
+    let shard = shard();
+    let (row, sent) = begun(&shard);
+    assert_eq!((row.starts_begun, row.start_doubt_until), (1, Some(NOW + START_DOUBT)));
+    assert_eq!((row.alerted, row.version, sent.plan.version), (1, 8, 8));
+    assert_eq!((row.state, row.reason), (State::PendingStart, None));
+}
+
+#[test]
+fn a_start_is_begun_only_where_the_subscription_is_as_it_was_at_the_claim() {
+    let shard = shard();
+    let row = pending_start(&shard);
+    let plan = sent_as(Kind::Start, &row, &shard, 1).plan;
+    let refused = |change: &dyn Fn(&mut Subscription)| {
+        let mut row = row.clone();
+        change(&mut row);
+        let before = row.clone();
+        !begin_start(&mut row, &shard, &mut plan.clone(), NOW) && row == before
+    };
+    assert!(refused(&|row| row.version += 1));
+    assert!(refused(&|row| row.state = State::Active));
+    assert!(refused(&|row| row.state = State::PendingToken), "evidence has come");
+    assert!(!refused(&|_| {}));
+}
+
+#[test]
+fn the_second_begun_start_is_the_last_and_says_why() {
+    let shard = shard();
+    let (mut row, mut sent) = begun(&shard);
+    assert!(begin_start(&mut row, &shard, &mut sent.plan, at(60)));
+    assert_eq!((row.starts_begun, row.reason), (2, Some(Reason::StartUnknown)));
+}
+
+#[test]
+fn an_accepted_start_counts_whatever_the_version_says() {
+    let shard = shard();
+    let (mut row, sent) = begun(&shard);
+    row.touch(&shard, NOW);
+    row.exception = Some(Exception::default());
+    let settled = answer(&mut row, &shard, &sent, &accepted());
+    assert_eq!((row.state, row.start_doubt_until), (State::PendingToken, None));
+    assert_eq!((row.delivered(&shard), row.last_stamp(&shard)), (1, sent.stamp));
+    let kinds: Vec<EventKind> = settled.events.iter().map(|event| event.kind).collect();
+    assert_eq!(kinds, [EventKind::SubscriptionPendingToken]);
+}
+
+#[test]
+fn an_accepted_start_does_not_speak_for_a_card_that_has_its_token_already() {
+    let shard = shard();
+    let (mut row, sent) = begun(&shard);
+    row.card.token = Some(TokenId::generate());
+    row.state = State::Active;
+    row.touch(&shard, NOW).delivered = 0;
+    answer(&mut row, &shard, &sent, &accepted());
+    assert_eq!((row.state, row.delivered(&shard)), (State::Active, 0));
+}
+
+#[test]
+fn a_start_without_an_answer_stays_in_doubt() {
+    let shard = shard();
+    let (row, sent) = begun(&shard);
+    for answer in [Answer::Is(&UNKNOWN), Answer::InFlight(at(21))] {
+        let mut row = row.clone();
+        settle(&mut row, &shard, None, (&sent, answer), NOW);
+        assert_eq!((row.state, row.starts_begun), (State::PendingStart, 1));
+        assert_eq!(row.start_doubt_until, Some(NOW + START_DOUBT));
+    }
+}
+
+#[test]
+fn a_refused_start_was_none_and_is_tried_again() {
+    let shard = shard();
+    for outcome in [unavailable(), Outcome::NotSent { reason: "CONNECT_FAILED" }] {
+        let (mut row, sent) = begun(&shard);
+        answer(&mut row, &shard, &sent, &outcome);
+        assert_eq!((row.state, row.starts_begun), (State::PendingStart, 0));
+        assert_eq!(row.start_doubt_until, None);
+        assert!(row.exception.unwrap().retry_at.is_some());
+    }
+}

@@ -1,0 +1,93 @@
+//! A database with one workspace, app and type, used for one seed after another: each has an activity, devices and
+//! tokens of its own. It lies in memory where the machine has a place for that.
+
+use std::path::Path;
+use std::sync::Arc;
+use tempfile::TempDir;
+use tidings::bus::Bus;
+use tidings::clock::{Clock, MARK_LEAD, Time};
+use tidings::domain::ids::{AppId, WorkspaceId};
+use tidings::domain::push::Environment;
+use tidings::domain::tenant::{App, Workspace};
+use tidings::secrets::{Fingerprints, Keyring, MasterKey};
+use tidings::service::{Parts, Service};
+use tidings::store::{self, Config, Lane, Store};
+
+/// When every world begins.
+pub(crate) const BEGIN: Time = Time(1_800_000_000_000);
+
+/// A database that worlds share, one at a time.
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) app: AppId,
+    keyring: Arc<Keyring>,
+    fingerprints: Arc<Fingerprints>,
+    _folder: TempDir,
+}
+
+impl Database {
+    /// An empty one.
+    pub(crate) async fn open() -> anyhow::Result<Self> {
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
+        let url = format!("sqlite://{}", folder.path().join("tidings.db").display());
+        let config =
+            Config { url: url.into(), read_connections: 1, group_time_ms: 1, ..Config::default() };
+        let store = Store::open(&config).await?;
+        store.migrate().await?;
+        let workspace = Workspace {
+            id: WorkspaceId::generate(),
+            name: "default".to_owned(),
+            created_at: BEGIN,
+            updated_at: BEGIN,
+        };
+        let app = App {
+            id: AppId::generate(),
+            workspace: workspace.id,
+            name: "Flights".to_owned(),
+            bundle_id: "com.example.flights".to_owned(),
+            default_environment: Environment::Production,
+            created_at: BEGIN,
+            updated_at: BEGIN,
+        };
+        let (id, app_id) = (workspace.id, app.id);
+        store
+            .write(Lane::Accept, move |tx| {
+                let (workspace, app) = (workspace.clone(), app.clone());
+                Box::pin(async move {
+                    store::workspaces::insert(tx, workspace).await?;
+                    store::apps::insert(tx, app).await
+                })
+            })
+            .await?;
+        let fingerprint_key = Fingerprints::generate_key()?;
+        Ok(Database {
+            store,
+            workspace: id,
+            app: app_id,
+            keyring: Arc::new(Keyring::new(&MasterKey::generate()?)),
+            fingerprints: Arc::new(Fingerprints::new(&fingerprint_key)?),
+            _folder: folder,
+        })
+    }
+
+    /// The use cases of one process.
+    pub(crate) fn service(&self, clock: Clock) -> Service {
+        Service::new(Parts {
+            store: self.store.clone(),
+            keyring: Arc::clone(&self.keyring),
+            fingerprints: Arc::clone(&self.fingerprints),
+            clock,
+            bus: Bus::new(),
+            check_apns_key: |_| Ok(()),
+        })
+    }
+
+    /// Sets the clock's durable mark to what a world begins with; returns it.
+    pub(crate) async fn reset_mark(&self) -> anyhow::Result<Time> {
+        let mark = BEGIN + MARK_LEAD;
+        self.store.write(Lane::Settle, move |tx| Box::pin(store::clock::save(tx, mark))).await?;
+        Ok(mark)
+    }
+}
