@@ -55,7 +55,7 @@ pub(crate) async fn everything_arrives(world: &World, flights: &mut [Flight]) {
         }
     }
     let unknown: usize = unknown.values().map(HashSet::len).sum();
-    println!("{} starts were lost twice and stay unknown, as they should", unknown);
+    println!("{unknown} starts were lost twice and stay unknown, as they should");
 }
 
 /// Waits until every start was answered, or given up after two of them.
@@ -66,9 +66,7 @@ async fn starts_are_known(world: &World, flight: &Flight) -> Unknown {
     let mut quiet_since = None;
     loop {
         ticks.tick().await;
-        let all = subscriptions(world, flight).await;
-        let pending: Vec<&Subscription> =
-            all.iter().filter(|s| s.state() == SubscriptionState::PendingStart).collect();
+        let pending = pending_starts(world, flight).await;
         if pending.iter().all(|pending| pending.reason == "START_UNKNOWN") {
             let quiet_since: Instant = *quiet_since.get_or_insert_with(Instant::now);
             if pending.is_empty() || quiet_since.elapsed() > ANSWER_MAX {
@@ -202,7 +200,7 @@ fn all_pushes(world: &World) -> Vec<sim::Push> {
     }
 }
 
-async fn subscriptions(world: &World, flight: &Flight) -> Vec<Subscription> {
+async fn pending_starts(world: &World, flight: &Flight) -> Vec<Subscription> {
     let mut request = ListSubscriptionsRequest {
         activity_id: flight.id.clone(),
         states: vec![SubscriptionState::PendingStart.into()],

@@ -39,7 +39,7 @@ impl Kind {
 
 /// What to wait for.
 pub(crate) struct Moment {
-    kind: Kind,
+    pub(crate) kind: Kind,
     faults: Vec<i64>,
     /// Pushes of this flight with this event after that number are what it is about.
     flight: String,
@@ -89,7 +89,7 @@ impl Moment {
         moment.event = event;
         // A connection has one stream until a push of it was answered; an answer beside a held one needs a second.
         let warm = kind == Kind::Answered || random.chance(70);
-        let flying = if step != Step::Start { flights.len() } else { usize::from(warm) };
+        let flying = if step == Step::Start { usize::from(warm) } else { flights.len() };
         for flight in flights.iter_mut().take(flying) {
             flight.ask_surely(&mut world.activities(), Step::Start).await;
         }
@@ -99,7 +99,8 @@ impl Moment {
         moment.after = world.simulator.pushes_received();
         let flight = flights.last().expect("a flight");
         let holds = kind == Kind::Held || random.chance(70);
-        let held = if !holds { 0 } else { 1 + usize::from(kind == Kind::Held) * random.below(2) };
+        let count = 1 + usize::from(kind == Kind::Held) * random.below(2);
+        let held = if holds { count } else { 0 };
         moment.hold(&world.simulator, flight, held, random);
         (moment, step)
     }
@@ -159,7 +160,7 @@ impl Moment {
     }
 
     pub(crate) fn see(&self, simulator: &Simulator) -> Seen {
-        let answered = self.pushes(simulator, true).iter().map(|push| apns_id(push)).collect();
+        let answered = self.pushes(simulator, true).iter().map(apns_id).collect();
         let unanswered = self.pushes(simulator, false).len();
         Seen { held: self.held(simulator), answered, unanswered }
     }

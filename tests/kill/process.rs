@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// How long a start may take on a machine that has other things to do.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_MAX: Duration = Duration::from_mins(1);
 /// How much of a log is told when something failed.
 const LOG_LINES_TOLD: usize = 40;
 /// What it says when it serves, before the address.

@@ -2,7 +2,7 @@
 //! again.
 
 use crate::flight::{Flight, Role, Step, Traveller};
-use crate::moment::{Kind, Moment};
+use crate::moment::{Kind, Moment, Seen};
 use crate::random::Random;
 use crate::remains::Remains;
 use crate::world::{World, said_everything};
@@ -16,6 +16,8 @@ use tokio::time::Instant;
 /// An audience of several batches; every fourth device is a phone, the others are mute.
 const CROWD: usize = 1_100;
 const CROWD_KEY: &str = "crowd";
+/// What is asked of flights that go on after a kill.
+const STILL_FLYING: Step = Step::Update { alerts: false };
 const CALLS_AT_ONCE: usize = 16;
 
 /// Many devices of one contact.
@@ -73,7 +75,7 @@ pub(crate) async fn kill_once(world: &mut World, crowd: &Crowd, seed: u64) -> (K
         flights.push(crowd.flight(&format!("C{seed}")));
     }
     let (moment, step) = Moment::prepare(world, kind, &mut flights, &mut random).await;
-    let seen = fly_and_kill(world, &mut flights, (&moment, step), &mut random).await;
+    let sight = fly_and_kill(world, &mut flights, (&moment, step), &mut random).await;
     let killed_at = Instant::now();
     let remains = Remains::read(world.folder.path()).await;
     for flight in &flights {
@@ -81,7 +83,7 @@ pub(crate) async fn kill_once(world: &mut World, crowd: &Crowd, seed: u64) -> (K
         let accepted = flight.newest_revision();
         assert!(left >= accepted, "revision {accepted} of {} was accepted and lost", flight.id);
     }
-    let (met, in_flight) = moment.judge(&seen, &remains);
+    let (met, in_flight) = moment.judge(&sight, &remains);
     let serving = world.restart().await;
     world.simulator.release_fault(None);
     let mut client = world.activities();
@@ -105,18 +107,16 @@ pub(crate) async fn kill_once(world: &mut World, crowd: &Crowd, seed: u64) -> (K
     (Kill { seed, kind, met, in_flight, serving, answering }, flights)
 }
 
-const STILL_FLYING: Step = Step::Update { alerts: false };
-
 /// The last flight takes the step first. All of them go on until the server is dead.
 async fn fly_and_kill(
     world: &mut World,
     flights: &mut [Flight],
     (moment, step): (&Moment, Step),
     random: &mut Random,
-) -> crate::moment::Seen {
+) -> Seen {
     let (mut client, mut watching) = (world.activities(), world.activities());
     let last = flights.last_mut().expect("a flight");
-    let is_crowd = last.travellers.len() > 10;
+    let is_crowd = moment.kind == Kind::Expansion;
     if is_crowd {
         last.ask_surely(&mut client, step).await;
     }

@@ -25,7 +25,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 
 /// How long anything may take before its test has failed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How long a server may take to end.
 pub(crate) const END_MAX: Duration = Duration::from_secs(30);
 /// How often the same is asked while the server is there and does not answer.
@@ -50,7 +50,7 @@ impl Interceptor for Key {
 pub(crate) type Keyed = InterceptedService<Channel, Key>;
 
 pub(crate) struct World {
-    // First, for its log is in the folder, and is told when a test has failed.
+    /// First, for its log is in the folder, and is told when a test has failed.
     pub(crate) process: Process,
     pub(crate) simulator: Simulator,
     pub(crate) folder: TempDir,
@@ -91,7 +91,7 @@ impl World {
         let url = format!("http://127.0.0.1:{port}");
         let channel = connect(&url).await;
         let app_id = String::new();
-        let mut world = World { simulator, folder, process, key, app_id, url, variables, channel };
+        let mut world = World { process, simulator, folder, key, app_id, url, variables, channel };
         world.create_app().await;
         world
     }
