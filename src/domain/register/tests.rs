@@ -12,6 +12,7 @@ fn new(card: Option<&str>) -> NewToken<'_> {
         device_activity_id: card,
         token_time: NOW,
         is_repeat: false,
+        app_started: false,
     }
 }
 
