@@ -1,26 +1,19 @@
 //! Tokens that devices register and revoke: whose they are, what they replace, and which subscription uses them.
 
 mod push_to_start;
+mod target;
 
 use super::{Answered, Call, Service, subscriptions};
 use crate::bus::Ring;
 use crate::clock::Time;
-use crate::domain::activity::Activity;
-use crate::domain::activity_type::ActivityType;
-use crate::domain::asked;
 use crate::domain::change::Change;
 use crate::domain::content::Content;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, EventKind};
-use crate::domain::expand::{self, TARGETED_MAX};
-use crate::domain::expansion::{Expansion, Who};
 use crate::domain::ids::{ActivityKey, SubscriptionId, TokenId, WorkspaceId};
 use crate::domain::push::Environment;
-use crate::domain::register::{self, Belongs, Claim, NewToken, TokenResult};
+use crate::domain::register::{self, NewToken, TokenResult};
 use crate::domain::revision::Run;
-use crate::domain::rooms::Rooms;
-use crate::domain::shard::Shard;
-use crate::domain::start::{self, AppStart};
 use crate::domain::subscription::{Cause, Reason as Why, State, Subscription};
 use crate::domain::token::{Token, TokenKind};
 use crate::error::{Error, Result};
@@ -221,7 +214,7 @@ async fn register_update(
     registration: Registration,
     change: &mut Change,
 ) -> Result<Taken> {
-    let (mut subscription, shard) = find_subscription(tx, &registration, change).await?;
+    let (mut subscription, shard) = target::find_subscription(tx, &registration, change).await?;
     let Registration { asked, device, mut token, known, now } = registration;
     let moved = known.as_ref().filter(|known| known.subscription != Some(subscription.id));
     if let Some(known) = moved {
@@ -291,155 +284,6 @@ async fn drop_unused(
         change.tokens.push(token);
     }
     Ok(())
-}
-
-/// The subscription that the token is for: one that the device has, or a new one in the current run, in the next one,
-/// or in a new activity.
-async fn find_subscription(
-    tx: &Tx,
-    registration: &Registration,
-    change: &mut Change,
-) -> Result<(Subscription, Shard)> {
-    let Registration { asked, device, .. } = registration;
-    let existing = resolve_activity(tx, registration).await?;
-    let Some(activity) = existing else {
-        let activity_type = registration.activity_type(tx, None).await?;
-        let activity = registration.app_start(None, &activity_type, change)?;
-        return add(tx, registration, &activity, true, change).await;
-    };
-    if !asked.activity_type.is_empty() && asked.activity_type != activity.activity_type {
-        return Err(start::type_mismatch(&activity));
-    }
-    let activity_type = registration.activity_type(tx, Some(&activity)).await?;
-    let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
-    let all = store::subscriptions::with_shards(tx, all).await?;
-    let (rows, shards): (Vec<Subscription>, Vec<Shard>) = all.into_iter().unzip();
-    let expansion = store::expansions::find(tx, activity.key, activity.run).await?;
-    let in_audience = match &expansion {
-        Some(expansion) => store::expansions::audience_contains(tx, expansion, device).await?,
-        None => false,
-    };
-    let claim = Claim {
-        run: asked.run,
-        device_activity_id: asked.device_activity_id.as_deref(),
-        app_started: asked.attributes.is_some() || asked.content.is_some(),
-        in_audience,
-    };
-    match register::belongs(&activity, &activity_type, &rows, claim)? {
-        Belongs::To(index) => rows
-            .into_iter()
-            .zip(shards)
-            .nth(index)
-            .ok_or_else(|| Error::internal("a subscription that was found is gone")),
-        Belongs::Joins => {
-            let (mut subscription, shard) = add(tx, registration, &activity, false, change).await?;
-            // What a device joined through its contact ends with that contact.
-            let by_contact = |e: Expansion| matches!(e.audience.who, Who::ContactKeys(_));
-            if in_audience && expansion.is_some_and(by_contact) {
-                subscription.contact_key.clone_from(&device.contact_key);
-            }
-            Ok((subscription, shard))
-        }
-        Belongs::StartsNextRun => {
-            let activity = registration.app_start(Some(&activity), &activity_type, change)?;
-            add(tx, registration, &activity, true, change).await
-        }
-    }
-}
-
-/// The activity that is named, or the one whose card is; none where the app has started a new one.
-async fn resolve_activity(tx: &Tx, registration: &Registration) -> Result<Option<Activity>> {
-    let Registration { asked, device, known, .. } = registration;
-    if !asked.activity_id.is_empty() {
-        let found = store::activities::find(tx, device.workspace, &asked.activity_id).await?;
-        if found.is_none() && asked.activity_type.is_empty() {
-            return Err(Error::not_found("activity", &asked.activity_id));
-        }
-        return Ok(found);
-    }
-    let by_card = match &asked.device_activity_id {
-        Some(card) => store::subscriptions::by_card(tx, device.key, card).await?,
-        None => None,
-    };
-    let key = match (by_card, known.as_ref().and_then(|token| token.subscription)) {
-        (Some(subscription), _) => Some(subscription.place.activity),
-        (None, Some(id)) => {
-            let rows = store::subscriptions::by_ids(tx, &[id]).await?;
-            rows.first().filter(|row| row.device == device.key).map(|row| row.place.activity)
-        }
-        (None, None) => None,
-    };
-    match key {
-        Some(key) => store::activities::by_key(tx, key).await,
-        None if asked.activity_type.is_empty() => {
-            let problem = "is needed, or `activity_type` for an activity that the app has started";
-            Err(Error::invalid_field("activity_id", problem))
-        }
-        None => Ok(None),
-    }
-}
-
-/// A new subscription in the activity's current run. One that the app started shows the newest content already.
-async fn add(
-    tx: &Tx,
-    registration: &Registration,
-    activity: &Activity,
-    shows_newest: bool,
-    change: &mut Change,
-) -> Result<(Subscription, Shard)> {
-    let Registration { device, token, now, .. } = registration;
-    let wanted = newest_marked(tx, activity.key, activity.run).await?;
-    let mut rooms =
-        Rooms::new(store::shards::of_run_with_room(tx, activity.key, activity.run).await?);
-    let place = expand::place(activity, device, token.environment);
-    let shard = rooms.take(activity.workspace, place, wanted).clone();
-    let mut subscription = expand::new_subscription(activity, device, place, shard.id, *now);
-    if shows_newest {
-        let exception = subscription.own_exception(&shard);
-        exception.delivered = activity.revision;
-        exception.last_stamp = now.seconds();
-        change.shards.extend(rooms.into_due_shards(*now));
-        return Ok((subscription, shard));
-    }
-    // An end for targets that came before the device joined holds for it too.
-    let (key, run, marked) = (activity.key, activity.run, activity.marked_revision);
-    let ends = store::revisions::targeted_ends(tx, key, run, marked, TARGETED_MAX).await?;
-    subscription.targeted = expand::targeted(&ends, device);
-    change.shards.extend(rooms.into_due_shards(*now));
-    Ok((subscription, shard))
-}
-
-impl Registration {
-    async fn activity_type(&self, tx: &Tx, of: Option<&Activity>) -> Result<ActivityType> {
-        let name = of.map_or(&self.asked.activity_type, |activity| &activity.activity_type);
-        super::activities::activity_type(tx, self.device.workspace, name, self.now).await
-    }
-
-    /// The app has started an activity by itself.
-    fn app_start(
-        &self,
-        existing: Option<&Activity>,
-        activity_type: &ActivityType,
-        change: &mut Change,
-    ) -> Result<Activity> {
-        if !activity_type.app_may_start {
-            return Err(register::app_may_not_start(activity_type));
-        }
-        let start = AppStart {
-            workspace: self.device.workspace,
-            activity_id: self.asked.activity_id.clone(),
-            activity_type,
-            external_id: self.asked.external_id.clone(),
-            attributes: self.asked.attributes.clone(),
-            content: self.asked.content.clone(),
-        };
-        let (activity, revision) = start::app_start(existing, start, self.now)?;
-        let kind = EventKind::ActivityStarted;
-        change.events.push(asked::event(&activity, kind, Cause::Device, self.now));
-        change.activities.push(activity.clone());
-        change.revisions.push(revision);
-        Ok(activity)
-    }
 }
 
 async fn revoke_within(

@@ -46,7 +46,7 @@ pub async fn members(
     with_what_they_need(on, shard, rows).await
 }
 
-/// Those of a shard that are to be looked at on their own account, the longest waiting first. At most a thousand at once.
+/// Those of a shard that are to be looked at on their own account, the longest waiting first; at most a thousand.
 pub async fn to_look_at(on: &impl On, shard: &Shard, now: Time, limit: u64) -> Result<Vec<Member>> {
     let rows = looked_for(shard.id, now).limit(limit).all(&on.handle().db).await?;
     with_what_they_need(on, shard, rows).await

@@ -10,7 +10,7 @@ pub(crate) async fn migrations_are_applied_once_and_by_name(world: World) {
 
 pub(crate) async fn a_fresh_database_says_what_is_pending(world: World) {
     let config = Config {
-        url: format!("sqlite://{}.fresh", world.config.path().expect("a file")).into(),
+        url: format!("sqlite://{}.fresh", world.config.path().unwrap()).into(),
         ..Config::default()
     };
     let store = Store::open(&config).await.unwrap();

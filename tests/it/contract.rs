@@ -222,7 +222,8 @@ async fn a_dismissal_comes_when_it_was_said_and_within_four_hours() {
         let ended = caller.activities().end_activity(request).await.expect("ended").into_inner();
         let said = ended.dismiss_time.map(|time| time.seconds - now);
         assert_eq!(said.is_some(), left.is_some(), "{id}");
-        let near = |a: i64, b: i64| (a - b).abs() <= 15;
+        // Far less than the cases differ by, far more than a busy machine takes for all of them.
+        let near = |a: i64, b: i64| (a - b).abs() <= 120;
         assert!(said.zip(left).is_none_or(|(said, left)| near(said, left)), "{id}: {said:?}");
         let seen = wait(&phone, "has ended the card", |phone| {
             phone.cards.iter().any(|card| card.activity_id == id && card.end_time.is_some())

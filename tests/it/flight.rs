@@ -32,7 +32,7 @@ async fn a_flight_starts_changes_and_lands_on_every_iphone() {
     flight.the_late_token_catches_up_with_one_silent_push().await;
     flight.a_token_rotates_and_the_tablet_is_swiped().await;
     flight.it_lands().await;
-    flight.everyone_saw_a_subsequence_in_order().await;
+    flight.everyone_saw_a_subsequence_in_order();
     flight.the_next_day_yesterday_touches_nothing().await;
     flight.world.stop().await;
 }
@@ -185,7 +185,7 @@ impl Flight {
         tokio::time::timeout(PATIENCE, all).await.expect("the watch ends when the ends settled");
     }
 
-    async fn everyone_saw_a_subsequence_in_order(&self) {
+    fn everyone_saw_a_subsequence_in_order(&self) {
         for phone in [&self.old_phone, &self.new_phone, &self.tablet] {
             let phone = phone.snapshot();
             assert_eq!(phone.cards.len(), 1, "one card per device and run");

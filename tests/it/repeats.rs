@@ -221,7 +221,7 @@ async fn calls_about_keys_and_a_secret_is_not_shown_twice() {
 
 async fn repeat_of_start(caller: &Caller) -> (bool, Activity) {
     let mut request = start("A");
-    request.request_id = "start".to_owned();
+    "start".clone_into(&mut request.request_id);
     let answer = caller.activities().start_activity(request).await.expect("answered");
     let answer = answer.into_inner();
     (answer.replayed, answer.activity.expect("an activity"))

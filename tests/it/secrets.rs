@@ -258,7 +258,7 @@ impl Canaries {
         };
         self.devices().report_activity_state(self.with_key(report)).await.expect("reported");
         let mut request = end("FLIGHT");
-        request.request_id = "end".to_owned();
+        "end".clone_into(&mut request.request_id);
         request.content_state_json = Some(format!("{{\"status\":\"{CONTENT}-9\"}}"));
         self.activities().end_activity(self.with_key(request)).await.expect("ended");
         let request = WatchActivityRequest { activity_id: "FLIGHT".to_owned() };
@@ -307,25 +307,7 @@ async fn nothing_secret_is_logged_said_or_stored_where_it_does_not_belong() {
     let of_phone = [&phone.cards[0].update_token, &phone.start_tokens[0].token];
     let tokens = tokens.into_iter().chain(of_phone.map(String::as_str));
     let nowhere: Vec<&str> = tokens.chain([secret, p8_line]).collect();
-    let places: [(&str, &[&str]); 4] = [
-        (CONTENT, &["activities", "revisions"]),
-        (ATTRIBUTES, &["activities"]),
-        (WORDS, &["activities", "revisions"]),
-        (CONTACT, &["deliveries", "devices", "expansions", "subscriptions"]),
-    ];
-    for text in &nowhere {
-        assert_eq!(tables.holding(text), [""; 0], "{text} is stored");
-        let bytes: Vec<u8> = (0..text.len() / 2)
-            .filter_map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok())
-            .collect();
-        let blob = bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
-        assert!(blob.is_empty() || tables.holding(&blob).is_empty(), "{text} is stored as bytes");
-    }
-    for (text, allowed) in places {
-        assert_eq!(tables.holding(text), allowed, "{text}");
-    }
-    assert!(!tables.rows("deliveries").is_empty(), "pushes were tried");
-    assert!(tables.rows("request_ids").len() >= 9, "calls were kept");
+    rows_are_clean(&tables, &nowhere);
 
     for status in &canaries.refusals {
         let said = format!("{status:?} {:?}", refused::<()>(Err(status.clone())));
@@ -343,6 +325,29 @@ async fn nothing_secret_is_logged_said_or_stored_where_it_does_not_belong() {
     }
     every_file_is_clean(&folder, &nowhere);
     simulator.shutdown().await;
+}
+
+/// Secrets are in no row, and the caller's words only where they belong.
+fn rows_are_clean(tables: &Tables, nowhere: &[&str]) {
+    let places: [(&str, &[&str]); 4] = [
+        (CONTENT, &["activities", "revisions"]),
+        (ATTRIBUTES, &["activities"]),
+        (WORDS, &["activities", "revisions"]),
+        (CONTACT, &["deliveries", "devices", "expansions", "subscriptions"]),
+    ];
+    for text in nowhere {
+        assert_eq!(tables.holding(text), [""; 0], "{text} is stored");
+        let bytes: Vec<u8> = (0..text.len() / 2)
+            .filter_map(|at| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok())
+            .collect();
+        let blob = crate::tables::hexadecimal(&bytes);
+        assert!(blob.is_empty() || tables.holding(&blob).is_empty(), "{text} is stored as bytes");
+    }
+    for (text, allowed) in places {
+        assert_eq!(tables.holding(text), allowed, "{text}");
+    }
+    assert!(!tables.rows("deliveries").is_empty(), "pushes were tried");
+    assert!(tables.rows("request_ids").len() >= 9, "calls were kept");
 }
 
 /// What is not in a row may still be in a free page or in the write-ahead log.

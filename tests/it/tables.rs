@@ -31,9 +31,9 @@ impl Tables {
             tables.insert(name, rows);
         }
         pool.close().await;
-        MOVING.iter().for_each(|name| {
-            tables.remove(*name).unwrap_or_else(|| panic!("there is no table {name}"));
-        });
+        for name in MOVING {
+            tables.remove(name).unwrap_or_else(|| panic!("there is no table {name}"));
+        }
         Tables(tables)
     }
 
@@ -52,7 +52,7 @@ impl Tables {
 
     /// The tables in which the text is, as it is or within a blob.
     pub(crate) fn holding(&self, text: &str) -> Vec<&str> {
-        let blob: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+        let blob = hexadecimal(text.as_bytes());
         let holds = |row: &String| row.contains(text) || row.contains(&blob);
         let tables = self.0.iter().filter(|(_, rows)| rows.iter().any(holds));
         tables.map(|(name, _)| name.as_str()).collect()
@@ -85,4 +85,13 @@ pub(crate) async fn count(database: &Path, sql: &'static str) -> i64 {
     let row = query(sql).fetch_one(&pool).await.expect("a number");
     pool.close().await;
     row.get(0)
+}
+
+/// Bytes as SQLite prints a blob.
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02X}").expect("a string takes everything");
+        text
+    })
 }

@@ -84,9 +84,9 @@ async fn a_crowd_larger_than_a_shard_gets_every_update_once_and_the_end() {
     for (status, is_end) in [("Gate", false), ("Landed", true)] {
         let before = world.simulator.pushes_received();
         if is_end {
-            world.end(status, &[]).await
+            world.end(status, &[]).await;
         } else {
-            world.update(status).await
+            world.update(status).await;
         }
         world.watch_until(FLIGHT, |seen| accepted(seen) == everyone).await;
         assert_eq!(world.simulator.pushes_received() - before, everyone, "one push each");
