@@ -99,3 +99,32 @@ fn a_dead_second_card_is_gone_and_leaves_the_first_alone() {
     verdict(&mut row, &shard, &sent, None);
     assert_eq!((row.state, row.second), (State::Active, None));
 }
+
+#[test]
+fn an_old_410_does_not_forget_the_second_card() {
+    let shard = shard();
+    let mut row = Subscription { second: Some(second()), ..active(&shard) };
+    let mut push = sent_as(Kind::CloseSecond, &row, &shard, 1);
+    push.plan.token = row.second.as_ref().and_then(|card| card.token);
+    let token = token(push.plan.token.expect("a token"));
+    let old = gone(Some(at(-100_000)));
+    settle(&mut row, &shard, Some(&token), (&push, Answer::Is(&old)), NOW);
+    assert!(row.second.is_some(), "it is still on the screen");
+    let new = gone(Some(at(1)));
+    settle(&mut row, &shard, Some(&token), (&push, Answer::Is(&new)), NOW);
+    assert!(row.second.is_none());
+}
+
+#[test]
+fn a_410_for_a_replaced_push_to_start_token_leaves_the_start_to_the_new_one() {
+    let shard = shard();
+    let mut row = Subscription { starts_begun: 1, ..pending_start(&shard) };
+    let mut push = sent_as(Kind::Start, &row, &shard, 1);
+    let replaced =
+        Token { invalid: Some((NOW, "REPLACED".to_owned())), ..token(TokenId::generate()) };
+    push.plan.token = Some(replaced.id);
+    settle(&mut row, &shard, Some(&replaced), (&push, Answer::Is(&gone(Some(NOW)))), NOW);
+    assert_eq!((row.state, row.starts_begun), (State::PendingStart, 0));
+    let exception = row.exception.unwrap_or_default();
+    assert_eq!((exception.failed, exception.retry_at), (0, None), "it is due at once");
+}
