@@ -71,11 +71,17 @@ pub fn settle(
     }
     let verdict = weigh(token, sent, answer, now);
     match sent.plan.kind {
-        Kind::CloseSecond => settle_second(subscription, shard, (sent, answer), now),
+        Kind::CloseSecond => {
+            let is_doubted = matches!(verdict, Some((Verdict::Doubted(_), _)));
+            settle_second(subscription, shard, (sent, answer, is_doubted), now);
+        }
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
         Kind::Update | Kind::End => {
             settle_card(subscription, shard, (sent, answer), &mut settled, now)
         }
+    }
+    if sent.plan.kind == Kind::Start && token.is_some_and(|token| !token.is_good()) {
+        start_by_another_token(subscription);
     }
     if let Some((verdict, rejection)) = verdict {
         apply_verdict(subscription, token, (sent, verdict, rejection), &mut settled, now);
@@ -99,12 +105,13 @@ fn record_facts(subscription: &mut Subscription, sent: &Sent, accepted: bool) {
 fn settle_second(
     subscription: &mut Subscription,
     shard: &Shard,
-    (sent, answer): (&Sent, Answer<'_>),
+    (sent, answer, is_doubted): (&Sent, Answer<'_>, bool),
     now: Time,
 ) {
     let gone = match answer {
         Answer::Is(Outcome::Accepted { .. }) => true,
-        Answer::Is(Outcome::Rejected(rejection)) => rejection.class == Class::Token,
+        // A verdict that is too old to count says nothing about the card.
+        Answer::Is(Outcome::Rejected(r)) => r.class == Class::Token && !is_doubted,
         _ => false,
     };
     let same = subscription.second.as_ref().is_some_and(|second| second.token == sent.plan.token);
@@ -150,6 +157,15 @@ fn settle_start(
         }
         // It stays in doubt: `START_DOUBT` began when it was written ahead.
         Answer::Is(Outcome::Unknown { .. }) | Answer::InFlight(_) => {}
+    }
+}
+
+/// The token that Apple refused was replaced while the start was under way: the new one was not tried yet.
+fn start_by_another_token(subscription: &mut Subscription) {
+    if let (State::PendingStart, Some(exception)) =
+        (subscription.state, &mut subscription.exception)
+    {
+        (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
     }
 }
 
@@ -354,3 +370,6 @@ pub fn finish(subscription: &mut Subscription, shard: &Shard, sent: &Sent, compl
     }
     *subscription != before
 }
+
+#[cfg(test)]
+mod tests;
