@@ -1,5 +1,5 @@
 //! Rest: no more faults, everything that is under way arrives, time goes on until nothing is due. Then L1 holds: each
-//! subscription and each screen shows what was asked, on one card, or is over for a reason. And rest comes (L2): retries
+//! subscription and each screen shows what was asked, on one card, or is over for a reason. Rest comes (L2): retries
 //! end, and the number of pushes is bounded.
 
 use crate::acts::Act;
