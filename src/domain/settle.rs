@@ -77,7 +77,7 @@ pub fn settle(
         }
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
         Kind::Update | Kind::End => {
-            settle_card(subscription, shard, (sent, answer), &mut settled, now)
+            settle_card(subscription, shard, (sent, answer), &mut settled, now);
         }
     }
     if sent.plan.kind == Kind::Start && token.is_some_and(|token| !token.is_good()) {
