@@ -1,11 +1,12 @@
 //! What may happen next in a world, and how likely that is.
 
 use crate::apple::Refusal;
-use crate::world::World;
+use crate::world::{Push, World};
 use anyhow::Result;
 use std::time::Duration;
 use tidings::clock::Time;
 use tidings::domain::ids::ShardId;
+use tidings::domain::plan::Kind;
 use tidings::domain::revision::Run;
 
 /// An answer that has not come by then does not come: a process gives up before its rows do.
@@ -237,7 +238,14 @@ impl World<'_> {
                 if reported != Some(number) {
                     acts.push((3, Act::ReportStart(index)));
                 } else if self.budget.rotations > 0 {
-                    acts.push((1, Act::RotateStart(index)));
+                    // The hard case: while a start goes by the token.
+                    let by_it = |push: &Push| {
+                        push.awaited
+                            && push.device == index
+                            && push.made.sent.plan.kind == Kind::Start
+                    };
+                    let is_used = self.pushes.iter().any(by_it);
+                    acts.push((if is_used { 6 } else { 1 }, Act::RotateStart(index)));
                 }
             }
             if self.budget.contacts > 0 && !device.left {

@@ -100,7 +100,7 @@ impl Budget {
 /// Calm worlds, worlds with one kind of fault, and worlds with several.
 fn budget(random: &mut Random) -> Budget {
     let mut budget = Budget::default();
-    for _ in 0..random.pick(&[0, 1, 1, 2, 2, 3]) {
+    for _ in 0..random.pick(&[0, 1, 1, 2, 2, 3, 5]) {
         match random.below(9) {
             0 => budget.crashes += 1,
             1 => budget.losses += 1,
