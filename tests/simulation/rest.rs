@@ -1,11 +1,6 @@
 //! Rest: no more faults, everything that is under way arrives, time goes on until nothing is due. Then L1 holds: each
-<<<<<<< HEAD
 //! subscription and each screen shows what was asked, on one card, or is over for a reason. And rest comes (L2):
 //! retries end, and the number of pushes is bounded.
-=======
-//! subscription and each screen shows what was asked, on one card, or is over for a reason. Rest comes (L2): retries
-//! end, and the number of pushes is bounded.
->>>>>>> simulation
 
 use crate::acts::Act;
 use crate::world::{Budget, World};
