@@ -111,7 +111,13 @@ def try_library(folder: str) -> None:
                 Push("a start", None, start, aps=start_aps()),
                 Push("an alert to the device", None, device, BUNDLE, "alert", {"alert": "hello"}),
                 Push("a token that nobody has", "BadDeviceToken", "ab" * 80, aps=start_aps()),
-                Push("a topic of somebody else", "TopicDisallowed", start, "com.example.other", aps=start_aps()),
+                Push(
+                    "a topic of somebody else",
+                    "TopicDisallowed",
+                    start,
+                    "com.example.other.push-type.liveactivity",
+                    aps=start_aps(),
+                ),
                 Push("a body over 4 KB", "PayloadTooLarge", start, aps={"content-state": {"a": "b" * 5000}}),
             ],
         )
