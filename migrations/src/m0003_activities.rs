@@ -3,7 +3,7 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, double_null, pk_uuid, small_integer, text, text_null,
-    uuid,
+    uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -132,14 +132,16 @@ async fn revisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("expansions")
+        .col(pk_uuid("id"))
         .col(uuid("activity_key"))
         .col(big_integer("run"))
         .col(uuid("workspace_id"))
+        .col(small_integer("verb"))
         .col(text("audience"))
+        .col(uuid_null("segment_key"))
         .col(text("cursor"))
         .col(boolean("done"))
         .col(big_integer("created_at"))
-        .primary_key(Index::create().col("activity_key").col("run"))
         .foreign_key(
             ForeignKey::create()
                 .name("expansions_of_activity")
@@ -149,6 +151,13 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     manager.create_table(table).await?;
+    let index = Index::create()
+        .name("expansions_by_run")
+        .table("expansions")
+        .col("activity_key")
+        .col("run")
+        .to_owned();
+    manager.create_index(index).await?;
     let index = Index::create()
         .name("expansions_pending")
         .table("expansions")

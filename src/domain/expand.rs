@@ -6,6 +6,7 @@ use super::delivery::{Delivery, Status};
 use super::device::{Device, Obstacle};
 use super::event::{Event, EventKind};
 use super::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
+use super::membership::{Again, Comer, Welcome, come_again};
 use super::outcome::Class;
 use super::push::{Environment, Operation};
 use super::revision::{Number, Revision};
@@ -25,6 +26,8 @@ pub struct Candidate {
     pub push_to_start: Option<(TokenId, Environment)>,
     /// The subscription that it has in this run already, with its shard.
     pub existing: Option<(Subscription, Shard)>,
+    /// When it was named: ends for targets up to this revision do not concern it.
+    pub since: Number,
 }
 
 /// Where the run stands.
@@ -34,6 +37,8 @@ pub struct Marked<'a> {
     pub newest: Number,
     /// The marked ends for targets, in order: they also reach devices that are found after them.
     pub targeted: &'a [Revision],
+    /// Whom it is started on, of those who had it before.
+    pub welcome: Welcome,
     /// The present.
     pub now: Time,
 }
@@ -51,19 +56,38 @@ pub fn expand(
     }
     for candidate in candidates {
         match candidate.existing {
-            Some((mut subscription, shard)) => {
-                if subscription.contact_key.is_empty() && !candidate.contact_key.is_empty() {
-                    subscription.contact_key = candidate.contact_key;
-                    subscription.touch(&shard, marked.now);
-                    change.due.push((shard.id, marked.now));
-                    change.subscriptions.push(subscription);
-                }
-            }
+            Some(_) => again(candidate, &mut rooms, marked, &mut change),
             None => add(activity, &candidate, &mut rooms, marked, &mut change),
         }
     }
     change.shards = rooms.into_due_shards(marked.now);
     change
+}
+
+/// It has the run already, or had it.
+fn again(candidate: Candidate, rooms: &mut Rooms, marked: Marked<'_>, change: &mut Change) {
+    let Candidate { device, contact_key, push_to_start, existing, since } = candidate;
+    let Some((mut row, shard)) = existing else { return };
+    let targeted = marked.targeted.iter().any(|revision| revision.number == row.targeted);
+    let comer = Comer { contact_key: &contact_key, since, welcome: marked.welcome };
+    match come_again(&mut row, &shard, comer, targeted, marked.now) {
+        Again::Nothing if row.contact_key.is_empty() && !contact_key.is_empty() => {
+            row.contact_key = contact_key;
+            row.touch(&shard, marked.now);
+        }
+        Again::Nothing => return,
+        Again::Stays => {}
+        Again::Restarts => {
+            let environment = push_to_start.map_or(row.place.environment, |(_, world)| world);
+            if environment != row.place.environment {
+                row.place.environment = environment;
+                row.shard = rooms.take(row.workspace, row.place, marked.newest).id;
+            }
+            refuse(&device, push_to_start, &mut row, marked.now, change);
+        }
+    }
+    change.due.push((row.shard, marked.now));
+    change.subscriptions.push(row);
 }
 
 fn add(
@@ -79,23 +103,36 @@ fn add(
     let shard = rooms.take(activity.workspace, place, marked.newest).id;
     let mut subscription = new_subscription(activity, device, place, shard, marked.now);
     subscription.contact_key.clone_from(&candidate.contact_key);
-    subscription.targeted = targeted(marked.targeted, device);
-    let no_token = candidate.push_to_start.is_none().then_some(Obstacle::NoPushToStartToken);
-    if let Some(obstacle) = device.obstacle().or(no_token) {
-        subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
+    let later = marked.targeted.iter().filter(|revision| revision.number > candidate.since);
+    subscription.targeted = targeted(later, device);
+    refuse(device, candidate.push_to_start, &mut subscription, marked.now, change);
+    if let Some(Reason::Obstacle(obstacle)) = subscription.reason {
         change.deliveries.push(skipped(activity, &subscription, obstacle, marked.now));
-        let kind = EventKind::SubscriptionUnreachable;
-        change.events.push(Event::of(&subscription, kind, marked.now));
     }
     change.subscriptions.push(subscription);
+}
+
+/// Where there is no way to start it, the reason is noted.
+fn refuse(
+    device: &Device,
+    push_to_start: Option<(TokenId, Environment)>,
+    subscription: &mut Subscription,
+    now: Time,
+    change: &mut Change,
+) {
+    let no_token = push_to_start.is_none().then_some(Obstacle::NoPushToStartToken);
+    if let Some(obstacle) = device.obstacle().or(no_token) {
+        subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
+        change.events.push(Event::of(subscription, EventKind::SubscriptionUnreachable, now));
+    }
 }
 
 /// How many ends for targets are looked at for a device that comes later: the newest.
 pub const TARGETED_MAX: u64 = 256;
 
 /// The newest of these revisions that targets the device; 0 where none does.
-pub fn targeted(revisions: &[Revision], device: &Device) -> Number {
-    let targets = revisions.iter().filter(|revision| revision.targets(device));
+pub fn targeted<'a>(revisions: impl IntoIterator<Item = &'a Revision>, device: &Device) -> Number {
+    let targets = revisions.into_iter().filter(|revision| revision.targets(device));
     targets.map(|revision| revision.number).max().unwrap_or(0)
 }
 

@@ -85,6 +85,14 @@ id!(
     /// A delivery.
     DeliveryId, "dlv"
 );
+id!(
+    /// A segment, behind the caller's `segment_id`.
+    SegmentKey, "seg"
+);
+id!(
+    /// An expansion.
+    ExpansionId, "exp"
+);
 
 #[cfg(test)]
 mod tests {

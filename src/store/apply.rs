@@ -1,7 +1,7 @@
 //! Writes what a decision asks for: all of it or, with its transaction, nothing.
 
 use super::entity::{
-    activity, delivery, device, event, expansion, revision, shard, subscription, token,
+    activity, delivery, device, event, expansion, recipient, revision, shard, subscription, token,
 };
 use super::on::{On, Tx};
 use super::shards;
@@ -24,6 +24,7 @@ pub async fn apply(tx: &Tx, change: Change) -> Result<()> {
     upsert::<activity::Entity, _>(tx, change.activities).await?;
     insert::<revision::ActiveModel>(tx, models::<revision::Model, _>(change.revisions)?).await?;
     upsert::<expansion::Entity, _>(tx, change.expansions).await?;
+    upsert::<recipient::Entity, _>(tx, change.recipients).await?;
     upsert::<shard::Entity, _>(tx, change.shards).await?;
     upsert::<subscription::Entity, _>(tx, change.subscriptions).await?;
     upsert::<token::Entity, _>(tx, change.tokens).await?;

@@ -8,8 +8,10 @@ use crate::domain::activity_type::Join;
 use crate::domain::delivery::Status;
 use crate::domain::device::FormFactor;
 use crate::domain::event::EventKind;
+use crate::domain::expansion::Verb;
 use crate::domain::outcome::Class;
 use crate::domain::push::{Environment, Operation, Priority};
+use crate::domain::segment::SegmentKind;
 use crate::domain::shard::Route;
 use crate::domain::subscription::{Cause, ReportedState, State as SubscriptionState};
 use crate::domain::token::TokenKind;
@@ -107,6 +109,8 @@ codes! {
         Invalidated = 6,
         Unreachable = 7,
     }
+    SegmentKind { ContactKeys = 1, DeviceIds = 2 }
+    Verb { Start = 1, Join = 2, JoinAgain = 3, Leave = 4 }
     TokenKind { PushToStart = 1, Update = 2 }
 }
 

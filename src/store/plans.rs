@@ -2,9 +2,10 @@
 //! partial index counts only where the query repeats its condition word by word.
 
 use super::on::On;
-use super::{Config, Store, activities, expansions, members, shards};
+use super::segment_members;
+use super::{Config, Store, activities, expansions, members, recipients, segments, shards};
 use crate::clock::Time;
-use crate::domain::ids::ShardId;
+use crate::domain::ids::{SegmentKey, ShardId};
 use sea_orm::{ConnectionTrait, QueryTrait, Statement};
 
 #[tokio::test]
@@ -22,6 +23,13 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (shards::behind().build(backend), "shards_behind"),
         (activities::unmarked().build(backend), "activities_unmarked"),
         (expansions::pending().build(backend), "expansions_pending"),
+        (segments::deleted().build(backend), "segments_deleted"),
+        (segment_members::removed().build(backend), "segment_members_removed"),
+        (recipients::live_segments().build(backend), "recipients_live"),
+        (
+            segment_members::changed_after(SegmentKey::generate(), 1, "a").build(backend),
+            "segment_members_changed",
+        ),
         (members::exceptional(ShardId::generate()).build(backend), "subscriptions_exceptional"),
         (
             members::looked_for(ShardId::generate(), Time(0)).build(backend),

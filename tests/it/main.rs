@@ -15,6 +15,7 @@ mod keys;
 mod lists;
 mod repeats;
 mod secrets;
+mod segments;
 mod services;
 mod streams;
 mod tables;
