@@ -21,8 +21,8 @@ pub struct Candidate {
     pub device: Device,
     /// The contact that it came by; empty where it was named itself.
     pub contact_key: String,
-    /// A good push-to-start token for the type, and its world.
-    pub push_to_start: Option<(TokenId, Environment)>,
+    /// A good token that a start goes by, and its world.
+    pub start_token: Option<(TokenId, Environment)>,
     /// The subscription that it has in this run already, with its shard.
     pub existing: Option<(Subscription, Shard)>,
 }
@@ -74,13 +74,13 @@ fn add(
     change: &mut Change,
 ) {
     let device = &candidate.device;
-    let environment = candidate.push_to_start.map_or(device.environment, |(_, world)| world);
+    let environment = candidate.start_token.map_or(device.environment, |(_, world)| world);
     let place = place(activity, device, environment);
     let shard = rooms.take(activity.workspace, place, marked.newest).id;
     let mut subscription = new_subscription(activity, device, place, shard, marked.now);
     subscription.contact_key.clone_from(&candidate.contact_key);
     subscription.targeted = targeted(marked.targeted, device);
-    let no_token = candidate.push_to_start.is_none().then_some(Obstacle::NoPushToStartToken);
+    let no_token = candidate.start_token.is_none().then(|| device.obstacle_without_token());
     if let Some(obstacle) = device.obstacle().or(no_token) {
         subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
         change.deliveries.push(skipped(activity, &subscription, obstacle, marked.now));
@@ -106,7 +106,7 @@ pub fn place(activity: &Activity, device: &Device, environment: Environment) -> 
         run: activity.run,
         app: device.app,
         environment,
-        route: Route::ApnsToken,
+        route: Route::of(device.platform),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod outcome;
 pub mod payload;
 pub mod plan;
+pub mod platform;
 pub mod push;
 pub mod reasons;
 pub mod register;

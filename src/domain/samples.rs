@@ -7,6 +7,7 @@ use super::device::{Description, Device, FormFactor, OsVersion};
 use super::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId};
 use super::outcome::{Class, Outcome, Rejection};
 use super::plan::{Kind, Next, Plan, Present, Wanted};
+use super::platform::Platform;
 use super::push::{Alert, Environment, Operation, Priority};
 use super::revision::{Number, Revision, RevisionAlert, Scope, Target};
 use super::settle::Sent;
@@ -241,6 +242,7 @@ pub(crate) fn device(contact_key: &str) -> Device {
         device_id: "phone".to_owned(),
         app: AppId::generate(),
         contact_key: contact_key.to_owned(),
+        platform: Platform::Ios,
         form_factor: FormFactor::Phone,
         os_version: OsVersion { major: 18, minor: 2 },
         environment: Environment::Production,

@@ -133,7 +133,7 @@ pub enum Reason {
     TokenRevoked,
     /// The token was registered by another device.
     TokenMoved,
-    /// Apple's word for a dead token.
+    /// Apple's or Google's word for a dead token.
     TokenDead(String),
 }
 
@@ -239,16 +239,18 @@ impl Reason {
             Reason::TokenRevoked => "The app revoked its token; it registers another one.",
             Reason::TokenMoved => "The token was registered by another device: a new install.",
             Reason::TokenDead(_) => {
-                "Apple rejected the token; the activity goes on when the app registers another one."
+                "The token is dead; the activity goes on when the app registers another one."
             }
         }
     }
 
-    /// Reads a stored word; one that is none of ours is Apple's.
+    /// Reads a stored word; one that is none of ours is a provider's.
     pub fn from_word(word: &str) -> Option<Self> {
-        const OURS: [Reason; 9] = [
+        const OURS: [Reason; 11] = [
             Reason::Obstacle(Obstacle::OsCannotStartByPush),
             Reason::Obstacle(Obstacle::ActivitiesDisabled),
+            Reason::Obstacle(Obstacle::NotificationsDisabled),
+            Reason::Obstacle(Obstacle::NoFcmToken),
             Reason::Obstacle(Obstacle::NoPushToStartToken),
             Reason::Obstacle(Obstacle::PushToStartTokenRejected),
             Reason::StartUnknown,

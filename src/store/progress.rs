@@ -7,12 +7,12 @@ use super::on::On;
 use crate::domain::ids::ActivityKey;
 use crate::domain::revision::{Number, Run};
 use crate::domain::shard::Route;
-use crate::domain::subscription::{Reason, State};
+use crate::domain::subscription::{Cause, Reason, State};
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryResult};
 
-/// How far one route is, in subscriptions.
+/// How far one route is, in subscriptions. Each of the run is in exactly one of the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteProgress {
     /// The route.
@@ -29,6 +29,8 @@ pub struct RouteProgress {
     pub dismissed: i64,
     /// No way to start it there.
     pub unreachable: i64,
+    /// Over there without the wanted revision: ended before it, or never started.
+    pub ended: i64,
 }
 
 /// How far a revision is.
@@ -56,6 +58,7 @@ pub async fn progress(
         .expr_as(count(is_failed(wanted)), "failed")
         .expr_as(count(is(State::Dismissed)), "dismissed")
         .expr_as(count(is(State::Unreachable)), "unreachable")
+        .expr_as(count(is_over(wanted)), "ended")
         .from(Entity)
         .inner_join(
             shard::Entity,
@@ -81,6 +84,7 @@ fn read(row: &QueryResult) -> Result<RouteProgress> {
         failed: row.try_get("", "failed")?,
         dismissed: row.try_get("", "dismissed")?,
         unreachable: row.try_get("", "unreachable")?,
+        ended: row.try_get("", "ended")?,
     })
 }
 
@@ -101,7 +105,19 @@ fn is_pending(wanted: Number) -> Condition {
 }
 
 fn is_accepted(wanted: Number) -> Condition {
-    Condition::all().add(is_live().add(is(State::Ended))).add(is_behind(wanted).not())
+    let shows_it = Condition::all().add(is_live()).add(is_behind(wanted).not());
+    Condition::any().add(shows_it).add(is_ended_as_wanted(wanted))
+}
+
+fn is_over(wanted: Number) -> Condition {
+    is(State::Ended).add(is_ended_as_wanted(wanted).not())
+}
+
+/// Its end was accepted: the newest thing that is wanted of it, whatever its shard has by now.
+fn is_ended_as_wanted(wanted: Number) -> Condition {
+    let by_our_end =
+        Condition::all().add(Column::Reason.eq("")).add(Column::Cause.eq(Cause::Caller.code()));
+    is(State::Ended).add(Condition::any().add(by_our_end).add(is_behind(wanted).not()))
 }
 
 fn is_failed(wanted: Number) -> Condition {

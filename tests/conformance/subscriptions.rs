@@ -183,7 +183,7 @@ pub(crate) async fn members_come_with_device_and_tokens_in_pages(world: World) {
     let id = |token: &Option<Token>| token.as_ref().map(|token| token.id);
     let tokens: Vec<_> = members
         .iter()
-        .map(|member| (id(&member.token), id(&member.second_token), id(&member.push_to_start)))
+        .map(|member| (id(&member.token), id(&member.second_token), id(&member.start_token)))
         .collect();
     let none = (None, None, None);
     let expected =

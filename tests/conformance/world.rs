@@ -13,6 +13,7 @@ use tidings::domain::expansion::{Audience, Expansion, Who};
 use tidings::domain::ids::{
     ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId,
 };
+use tidings::domain::platform::{Build, Platform};
 use tidings::domain::push::{Alert, Environment, Operation, Priority};
 use tidings::domain::revision::{Revision, Scope};
 use tidings::domain::shard::{Place, Route, Shard};
@@ -102,6 +103,7 @@ impl World {
             device_id: device_id.to_owned(),
             app: self.app,
             contact_key: contact_key.to_owned(),
+            platform: Platform::Ios,
             form_factor: FormFactor::Phone,
             os_version: OsVersion { major: 18, minor: 2 },
             environment: Environment::Production,
@@ -186,7 +188,7 @@ pub(crate) fn app(workspace: WorkspaceId, bundle_id: &str) -> App {
         id: AppId::generate(),
         workspace,
         name: "Flights".to_owned(),
-        bundle_id: bundle_id.to_owned(),
+        build: Build::Ios { bundle_id: bundle_id.to_owned() },
         default_environment: Environment::Production,
         created_at: NOW,
         updated_at: NOW,
@@ -278,7 +280,7 @@ pub(crate) fn token(device: &Device, kind: TokenKind, value: u8) -> Token {
         sealed: Sealed { key_id: "first".to_owned(), bytes: vec![value] },
         activity_type: match kind {
             TokenKind::PushToStart => "flight_status".to_owned(),
-            TokenKind::Update => String::new(),
+            _ => String::new(),
         },
         subscription: None,
         token_time: NOW,

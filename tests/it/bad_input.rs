@@ -228,6 +228,8 @@ async fn a_token_is_of_a_known_kind_hexadecimal_and_of_a_known_world() {
         bench.wrong_token(&["token"], bad).await;
         let bad = RegisterTokenRequest { replaces: value.to_owned(), ..good() };
         bench.wrong_token(&["replaces"], bad).await;
+    }
+    for value in ["", "80 ab", "ü0", &"a".repeat(2_049)] {
         let bad = RevokeTokenRequest {
             device_id: DEVICE.to_owned(),
             token: value.to_owned(),

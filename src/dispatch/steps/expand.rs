@@ -56,7 +56,7 @@ async fn with_existing(
         existing.into_iter().map(|(row, shard)| (row.device, (row, shard))).collect();
     let complete = |candidate: store::expansions::Candidate| expand::Candidate {
         existing: existing.remove(&candidate.device.key),
-        push_to_start: candidate.push_to_start.map(|token| (token.id, token.environment)),
+        start_token: candidate.start_token.map(|token| (token.id, token.environment)),
         device: candidate.device,
         contact_key: candidate.contact_key,
     };

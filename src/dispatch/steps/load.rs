@@ -168,7 +168,7 @@ impl Work {
             Next::Send(plan) => plan,
         };
         let token = match plan.kind {
-            Kind::Start => member.push_to_start,
+            Kind::Start => member.start_token,
             Kind::Update | Kind::End => member.token,
             Kind::CloseSecond => member.second_token,
         };

@@ -10,9 +10,9 @@ fn marked() -> Marked<'static> {
 }
 
 fn candidate(device: Device) -> Candidate {
-    let push_to_start = Some((TokenId::generate(), device.environment));
+    let start_token = Some((TokenId::generate(), device.environment));
     let contact_key = device.contact_key.clone();
-    Candidate { device, contact_key, push_to_start, existing: None }
+    Candidate { device, contact_key, start_token, existing: None }
 }
 
 fn expanded(candidate: Candidate) -> Change {
@@ -33,7 +33,7 @@ fn a_device_with_a_token_waits_for_its_start_with_nothing_delivered() {
 fn a_device_without_a_way_is_unreachable_and_skipped_once_with_the_reason() {
     let old = Device { os_version: OsVersion { major: 16, minor: 4 }, ..device("ada") };
     let forbidden = Device { activities_enabled: false, ..device("ada") };
-    let tokenless = Candidate { push_to_start: None, ..candidate(device("ada")) };
+    let tokenless = Candidate { start_token: None, ..candidate(device("ada")) };
     let cases = [
         (candidate(old), Obstacle::OsCannotStartByPush),
         (candidate(forbidden), Obstacle::ActivitiesDisabled),
