@@ -13,6 +13,7 @@ use tidings::domain::subscription::{
 };
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error;
+use tidings::domain::targeted::Targeted;
 use tidings::store::subscriptions::{self, SubscriptionFilter};
 
 /// An activity with one shard, some devices and a subscription of each.
@@ -83,7 +84,7 @@ pub(crate) async fn every_field_of_a_subscription_comes_back(world: World) {
             retry_at: Some(at(30)),
             not_before: Some(at(20)),
         }),
-        targeted: 4,
+        targeted: Targeted { end: 4, update: 2, alert: 3 },
         alerted: 3,
         closing: true,
         report: Some((ReportedState::Stale, at(-1))),

@@ -15,6 +15,7 @@ use tidings::domain::ids::{
 };
 use tidings::domain::push::{Alert, Environment, Operation, Priority};
 use tidings::domain::revision::{Revision, Scope};
+use tidings::domain::targeted::Targeted;
 use tidings::domain::shard::{Place, Route, Shard};
 use tidings::domain::subscription::{Card, Cause, State as Following, Subscription};
 use tidings::domain::tenant::{App, Workspace};
@@ -212,6 +213,7 @@ pub(crate) fn revision(activity: &Activity, number: i64) -> Revision {
         stale_at: None,
         relevance_score: None,
         dismiss_at: None,
+        observed_at: None,
         created_at: NOW,
     }
 }
@@ -255,7 +257,7 @@ pub(crate) fn subscription(shard: &Shard, device: &Device) -> Subscription {
         second: None,
         closed_card: None,
         exception: None,
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         look_at: None,

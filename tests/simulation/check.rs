@@ -136,6 +136,8 @@ impl World<'_> {
             let (is, should) = (plan.revision, wanted.revision);
             ensure!(is == should, "S5 device {device} is sent revision {is} instead of {should}");
             ensure!((plan.kind == Kind::End) == wanted.ends, "S5 {:?} is no end", plan.kind);
+            let is_for_it = self.caller.concerns(plan.alert, device);
+            ensure!(is_for_it, "S6 device {device} has the alert {} of others", plan.alert);
         }
         Ok(())
     }
