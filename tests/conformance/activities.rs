@@ -219,9 +219,8 @@ pub(crate) async fn revisions_are_found_by_number_run_and_scope(world: World) {
     assert_eq!(targeted(1, (3, 6), 9).await, [4], "the first was overruled by the third");
     assert_eq!(targeted(1, (5, 6), 9).await, [4], "an end by nothing");
     assert!(targeted(1, (3, 3), 9).await.is_empty() && targeted(2, (0, 6), 9).await.is_empty());
-    let any = async |after, up_to| {
-        revisions::any_targeted(reader, key, after, up_to).await.unwrap()
-    };
+    let any =
+        async |after, up_to| revisions::any_targeted(reader, key, after, up_to).await.unwrap();
     assert!(any(3, 4).await && !any(4, 6).await && !any(1, 3).await);
     assert_eq!(revisions::get(reader, key, 4).await.unwrap().unwrap().number, 4);
     assert!(revisions::get(reader, key, 7).await.unwrap().is_none());

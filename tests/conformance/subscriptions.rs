@@ -11,9 +11,9 @@ use tidings::domain::shard::Shard;
 use tidings::domain::subscription::{
     Card, Cause, Exception, Reason, ReportedState, State, Subscription,
 };
+use tidings::domain::targeted::Targeted;
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error;
-use tidings::domain::targeted::Targeted;
 use tidings::store::subscriptions::{self, SubscriptionFilter};
 
 /// An activity with one shard, some devices and a subscription of each.

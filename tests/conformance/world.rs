@@ -15,9 +15,9 @@ use tidings::domain::ids::{
 };
 use tidings::domain::push::{Alert, Environment, Operation, Priority};
 use tidings::domain::revision::{Revision, Scope};
-use tidings::domain::targeted::Targeted;
 use tidings::domain::shard::{Place, Route, Shard};
 use tidings::domain::subscription::{Card, Cause, State as Following, Subscription};
+use tidings::domain::targeted::Targeted;
 use tidings::domain::tenant::{App, Workspace};
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error::{Error, Result};
