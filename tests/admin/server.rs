@@ -26,6 +26,7 @@ use tidings::store::{Config, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server as Transport};
 use tonic::{Code, Request, Response, Status};
@@ -135,7 +136,8 @@ impl Server {
 }
 
 async fn serve(service: Service, listener: TcpListener, stopped: oneshot::Receiver<()>) {
-    let edge = Edge::new(service.clone(), PageTokens::new(b"a key of these tests"));
+    let draining = CancellationToken::new();
+    let edge = Edge::new(service.clone(), PageTokens::new(b"a key of these tests"), draining);
     let (_, health) = tonic_health::server::health_reporter();
     Transport::builder()
         .layer(AuthLayer::new(service))
