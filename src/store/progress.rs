@@ -42,8 +42,8 @@ pub struct Progress {
     pub routes: Vec<RouteProgress>,
 }
 
-/// How far a run is, where `wanted` is the newest revision for everyone: each subscription is compared with that or with
-/// what is asked of it alone.
+/// How far a run is, where `wanted` is the newest revision for everyone: each subscription is compared with that, or
+/// with what is asked of it alone.
 pub async fn progress(
     on: &impl On,
     activity: ActivityKey,

@@ -3,8 +3,8 @@
 //! S1 no card shows a lower revision after a higher one, nor another run's content. S2 one start undisturbed, at most
 //! two else (refused ones do not count); none begun once evidence is in the tables. S3 what counts as delivered was
 //! accepted for the token we hold. S4 no start begun after the end was accepted. S5 what is sent is what is wanted, and
-//! after an end nothing but ends. S6 an alert at most once where nothing was lost, and none of others. S7 stamps never fall, and rise for a
-//! newer revision.
+//! after an end nothing but ends. S6 an alert at most once where nothing was lost, and none of others. S7 stamps never
+//! fall, and rise for a newer revision.
 //!
 //! Beyond the model: 410s, retries and alerts that expire. A refusal is no disturbance: its push certainly did nothing.
 
