@@ -1,5 +1,6 @@
 //! Activities, what was asked of them, and whom they are for.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, double_null, pk_uuid, small_integer, text, text_null,
@@ -60,7 +61,7 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("activities_by_activity_id")
         .table("activities")
@@ -118,7 +119,7 @@ async fn revisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("revisions_by_run")
         .table("revisions")
@@ -148,7 +149,7 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("expansions_pending")
         .table("expansions")

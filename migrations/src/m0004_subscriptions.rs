@@ -1,5 +1,6 @@
 //! Shards and their members.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, integer, integer_null, pk_uuid, small_integer,
@@ -51,7 +52,7 @@ async fn shards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("shards_by_place")
         .table("shards")
@@ -128,7 +129,7 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     own_columns(&mut table);
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     subscription_indexes(manager).await
 }
 

@@ -5,7 +5,7 @@ use crate::domain::ids::{AppId, WorkspaceId};
 use crate::domain::push::Environment;
 use crate::domain::tenant::App;
 use crate::error::{Error, Reason, Result};
-use crate::store::{On, apps};
+use crate::store::{On, Tx, apps};
 
 /// What a caller says of a new app.
 #[derive(Clone, Debug)]
@@ -80,7 +80,7 @@ pub async fn update(
         .mutate(call, move |tx, now| {
             let AppChange { name, default_environment } = change.clone();
             Box::pin(async move {
-                let app = find(tx, workspace, id).await?;
+                let app = hold(tx, workspace, id).await?;
                 let changed = App {
                     name: name.unwrap_or_else(|| app.name.clone()),
                     default_environment: default_environment.unwrap_or(app.default_environment),
@@ -117,6 +117,12 @@ pub async fn delete(service: &Service, call: &Call, id: AppId) -> Result<Answere
 /// An app of this workspace; that of another one is not found.
 pub(super) async fn find(on: &impl On, workspace: WorkspaceId, id: AppId) -> Result<App> {
     let found = apps::find(on, workspace, id).await?;
+    found.ok_or_else(|| Error::not_found("app", id.to_string()))
+}
+
+/// The same for a change of it, or a decision about what belongs to it.
+pub(super) async fn hold(tx: &Tx, workspace: WorkspaceId, id: AppId) -> Result<App> {
+    let found = apps::hold(tx, workspace, id).await?;
     found.ok_or_else(|| Error::not_found("app", id.to_string()))
 }
 

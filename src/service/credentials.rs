@@ -91,7 +91,7 @@ pub async fn delete(service: &Service, call: &Call, id: CredentialId) -> Result<
 
 /// The app must be there, have room for another credential, and not have this one.
 async fn check_room(tx: &Tx, new: &SealedCredential) -> Result<()> {
-    apps::find(tx, new.workspace, new.app).await?;
+    apps::hold(tx, new.workspace, new.app).await?;
     let present = credentials::list(tx, new.workspace, new.app).await?;
     if present.iter().any(|other| other.key_id == new.key_id) {
         return Err(Error::already_exists("credential", new.key_id.clone()));

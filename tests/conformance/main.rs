@@ -9,6 +9,8 @@
 
 mod activities;
 mod audiences;
+#[path = "../databases/mod.rs"]
+mod databases;
 mod log;
 mod progress;
 mod requests;
@@ -28,6 +30,20 @@ macro_rules! facts {
                         #[tokio::test]
                         async fn $fact() {
                             crate::$module::$fact(crate::world::World::sqlite().await).await;
+                        }
+                    )+
+                }
+            )+
+        }
+
+        #[cfg(feature = "postgres-tests")]
+        mod postgres {
+            $(
+                mod $module {
+                    $(
+                        #[tokio::test]
+                        async fn $fact() {
+                            crate::$module::$fact(crate::world::World::postgres().await).await;
                         }
                     )+
                 }
