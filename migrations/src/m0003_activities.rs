@@ -4,7 +4,7 @@ use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, double_null, pk_uuid, small_integer, text, text_null,
-    uuid,
+    uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -140,6 +140,9 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("cursor"))
         .col(boolean("done"))
         .col(big_integer("created_at"))
+        .col(uuid_null("lease_owner"))
+        .col(big_integer("lease_epoch").default(0))
+        .col(big_integer_null("lease_until"))
         .primary_key(Index::create().col("activity_key").col("run"))
         .foreign_key(
             ForeignKey::create()

@@ -44,6 +44,9 @@ async fn shards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("delivered"))
         .col(big_integer("last_stamp"))
         .col(big_integer_null("due_at"))
+        .col(uuid_null("lease_owner"))
+        .col(big_integer("lease_epoch").default(0))
+        .col(big_integer_null("lease_until"))
         .foreign_key(
             ForeignKey::create()
                 .name("shards_of_activity")

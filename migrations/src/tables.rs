@@ -13,7 +13,9 @@ pub(crate) async fn create(
         .get_columns()
         .iter()
         .filter(|column| matches!(column.get_column_type(), Some(ColumnType::Text)))
-        .map(|column| format!("ALTER COLUMN \"{0}\" TYPE text COLLATE \"C\"", column.get_column_name()))
+        .map(|column| {
+            format!("ALTER COLUMN \"{0}\" TYPE text COLLATE \"C\"", column.get_column_name())
+        })
         .collect();
     let name = match table.get_table_name() {
         Some(TableRef::Table(name, _)) => name.1.to_string(),

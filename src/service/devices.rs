@@ -214,7 +214,9 @@ async fn end_for_old_contact(
 ) -> Result<()> {
     let open = store::subscriptions::open_of_device(tx, before.key).await?;
     for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
-        if subscription.contact_key == before.contact_key && store::subscriptions::is_open(&subscription) {
+        if subscription.contact_key == before.contact_key
+            && store::subscriptions::is_open(&subscription)
+        {
             change.events.extend(report::change_contact(&mut subscription, &shard, now));
             change.due.push((shard.id, now));
             change.subscriptions.push(subscription);

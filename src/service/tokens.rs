@@ -156,8 +156,7 @@ async fn register_within(
     let mut device = super::devices::existing(tx, workspace, &asked.device_id).await?;
     device.last_seen_at = now;
     let (glance, fingerprint) = (tx.glance(), &asked.fingerprint);
-    let known =
-        store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
+    let known = store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
     let kept = known.clone();
     let token = Token {
         id: kept.as_ref().map_or(asked.id, |token| token.id),

@@ -8,9 +8,7 @@ use super::on::{On, Tx};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::ids::WorkspaceId;
 use crate::error::Result;
-use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 /// One by its name.
 pub async fn find(

@@ -1,8 +1,8 @@
 //! The store's part of the configuration.
 
 use crate::error::Violation;
-use secrecy::{ExposeSecret, SecretString};
 use sea_orm::sqlx::postgres::PgConnectOptions;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::time::Duration;
 

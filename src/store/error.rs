@@ -44,12 +44,10 @@ impl Fault {
         };
         let RuntimeErr::SqlxError(cause) = cause else { return None };
         match cause.as_ref() {
-            sqlx::Error::Database(fault) => {
-                match fault.try_downcast_ref::<PgDatabaseError>() {
-                    Some(fault) => Self::of_postgres(fault.code()),
-                    None => Self::of_sqlite(fault.code().as_deref()),
-                }
-            }
+            sqlx::Error::Database(fault) => match fault.try_downcast_ref::<PgDatabaseError>() {
+                Some(fault) => Self::of_postgres(fault.code()),
+                None => Self::of_sqlite(fault.code().as_deref()),
+            },
             sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::BeginFailed => {
                 Some(Fault::Lost)
             }

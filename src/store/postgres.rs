@@ -6,10 +6,10 @@
 mod connection;
 mod writer;
 
+use super::Lane;
 use super::config::Config;
 use super::migrate;
 use super::on::{Reader, Tx};
-use super::Lane;
 use crate::error::{Error, Result};
 use connection::{Connector, Purpose};
 use futures::future::BoxFuture;

@@ -1,5 +1,7 @@
 //! Shards: what is sent to together.
 
+pub use super::leases::{LEASE, Lease, claim, holds, release, renew};
+
 use super::codes::Code;
 use super::entity::shard::{Column, Entity};
 use super::on::{On, Tx};
@@ -50,9 +52,8 @@ pub async fn find(on: &impl On, id: ShardId) -> Result<Option<Shard>> {
 
 /// Several by their ids, in order. At most a thousand at once.
 pub async fn by_ids(on: &impl On, ids: &[ShardId]) -> Result<Vec<Shard>> {
-    let query = Entity::find()
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.0)))
-        .order_by_asc(Column::Id);
+    let query =
+        Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).order_by_asc(Column::Id);
     let handle = on.handle();
     handle.hold(query).all(&handle.db).await?.into_iter().map(Shard::try_from).collect()
 }
@@ -112,8 +113,7 @@ async fn hold_run(tx: &Tx, activity: ActivityKey, run: Run) -> Result<()> {
         .filter(Column::ActivityKey.eq(activity.0))
         .filter(Column::Run.eq(run))
         .order_by_asc(Column::Id);
-    let ids: Vec<sea_orm::prelude::Uuid> =
-        handle.hold(query).into_tuple().all(&handle.db).await?;
+    let ids: Vec<sea_orm::prelude::Uuid> = handle.hold(query).into_tuple().all(&handle.db).await?;
     drop(ids);
     Ok(())
 }

@@ -6,10 +6,10 @@ mod connection;
 mod lock;
 mod writer;
 
+use super::Lane;
 use super::config::Config;
 use super::migrate;
 use super::on::{Reader, Tx};
-use super::Lane;
 use crate::error::Result;
 use connection::Connector;
 use futures::future::BoxFuture;

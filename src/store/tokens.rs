@@ -51,9 +51,8 @@ pub async fn get(on: &impl On, id: TokenId) -> Result<Option<Token>> {
 
 /// Several by their ids, in order. At most two thousand at once.
 pub async fn get_many(on: &impl On, ids: &[TokenId]) -> Result<Vec<Token>> {
-    let query = Entity::find()
-        .filter(Column::Id.is_in(ids.iter().map(|id| id.0)))
-        .order_by_asc(Column::Id);
+    let query =
+        Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).order_by_asc(Column::Id);
     let handle = on.handle();
     handle.hold(query).all(&handle.db).await?.into_iter().map(Token::try_from).collect()
 }

@@ -11,9 +11,13 @@ pub(crate) struct TestDatabase {
 
 /// What goes with the database.
 enum Home {
-    Folder { _folder: TempDir },
+    Folder {
+        _folder: TempDir,
+    },
     #[cfg(feature = "postgres-tests")]
-    Schema { _schema: postgres::Schema },
+    Schema {
+        _schema: postgres::Schema,
+    },
 }
 
 impl TestDatabase {
@@ -77,7 +81,8 @@ mod postgres {
             // A drop cannot await, and the runtime of the test may be the one that is ending.
             std::thread::scope(|scope| {
                 scope.spawn(|| {
-                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    let runtime =
+                        tokio::runtime::Builder::new_current_thread().enable_all().build();
                     runtime.expect("a runtime").block_on(self.execute(&sql));
                 });
             });

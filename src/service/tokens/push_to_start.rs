@@ -58,8 +58,9 @@ async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result
             _ => false,
         };
         let Place { activity, run, .. } = subscription.place;
-        let fits =
-            |a: &Activity| a.key == activity && a.activity_type == token.activity_type && a.run == run;
+        let fits = |a: &Activity| {
+            a.key == activity && a.activity_type == token.activity_type && a.run == run
+        };
         if !waits || !activities.iter().any(fits) {
             continue;
         }

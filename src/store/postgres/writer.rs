@@ -84,7 +84,11 @@ impl Share {
     }
 
     /// Nothing where the caller has gone before the write began.
-    async fn run<T, F>(&self, closure: &F, reply: &mut oneshot::Sender<Result<T>>) -> Option<Result<T>>
+    async fn run<T, F>(
+        &self,
+        closure: &F,
+        reply: &mut oneshot::Sender<Result<T>>,
+    ) -> Option<Result<T>>
     where
         F: for<'a> Fn(&'a Tx) -> BoxFuture<'a, Result<T>>,
     {

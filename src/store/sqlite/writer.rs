@@ -7,10 +7,10 @@
 
 use super::connection::Connector;
 use crate::error::{Error, Result};
+use crate::store::Lane;
 use crate::store::config::Config;
 use crate::store::error::{closed, overloaded, unavailable};
 use crate::store::on::{On, Tx};
-use crate::store::Lane;
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, SqliteTransactionMode, TransactionOptions,
