@@ -262,8 +262,8 @@ async fn topics_and_conditions_are_answered_and_have_less_room() {
         (json!({"condition": "'a' in topics ("}), 400),
         (json!({"condition": "a in topics"}), 400),
         (json!({"condition": "'a'"}), 400),
-        (json!({"condition": ["'a' in topics"; 5].join(" || ")}), 200),
-        (json!({"condition": ["'a' in topics"; 6].join(" || ")}), 400),
+        (json!({"condition": (["'a' in topics"; 5].join(" || "))}), 200),
+        (json!({"condition": (["'a' in topics"; 6].join(" || "))}), 400),
     ] {
         let answer = world.send(&json!({"message": target})).await;
         assert_eq!(answer.status, status, "{target}");
