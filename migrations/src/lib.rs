@@ -14,6 +14,7 @@ mod m0004_subscriptions;
 mod m0005_log;
 mod m0006_system;
 mod m0007_segments;
+mod tables;
 
 /// Every migration, in order.
 #[derive(Debug)]

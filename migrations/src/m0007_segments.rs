@@ -1,5 +1,6 @@
 //! Segments, who the recipients of a run are, and devices whose audiences are to be looked for.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, pk_uuid, small_integer, text, uuid, uuid_null,
@@ -49,7 +50,7 @@ async fn segments(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("segments_by_segment_id")
         .table("segments")
@@ -86,7 +87,7 @@ async fn members(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("segment_members_changed")
         .table("segment_members")
@@ -128,7 +129,7 @@ async fn recipients(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("recipients_live")
         .table("recipients")
@@ -155,7 +156,7 @@ async fn arrivals(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create().name("arrivals_by_stamp").table("arrivals").col("stamp").to_owned();
     manager.create_index(index).await
 }

@@ -13,6 +13,7 @@ use super::revision::{Number, Revision};
 use super::rooms::Rooms;
 use super::shard::{Place, Route, Shard};
 use super::subscription::{Card, Cause, Exception, Reason, State, Subscription};
+use super::targeted::Targeted;
 use crate::clock::Time;
 
 /// A device of the audience.
@@ -22,8 +23,8 @@ pub struct Candidate {
     pub device: Device,
     /// The contact that it came by; empty where it was named itself.
     pub contact_key: String,
-    /// A good push-to-start token for the type, and its world.
-    pub push_to_start: Option<(TokenId, Environment)>,
+    /// A good token that a start goes by, and its world.
+    pub start_token: Option<(TokenId, Environment)>,
     /// The subscription that it has in this run already, with its shard.
     pub existing: Option<(Subscription, Shard)>,
     /// When it was named: ends for targets up to this revision do not concern it.
@@ -35,7 +36,7 @@ pub struct Candidate {
 pub struct Marked<'a> {
     /// The newest marked revision for everyone; 0 where none is marked yet.
     pub newest: Number,
-    /// The marked ends for targets, in order: they also reach devices that are found after them.
+    /// The marked revisions for targets that still count, in order: they also reach devices that are found after them.
     pub targeted: &'a [Revision],
     /// Whom it is started on, of those who had it before.
     pub welcome: Welcome,
@@ -56,7 +57,7 @@ pub fn expand(
     }
     for candidate in candidates {
         match candidate.existing {
-            Some(_) => again(candidate, &mut rooms, marked, &mut change),
+            Some(_) => again(activity, candidate, &mut rooms, marked, &mut change),
             None => add(activity, &candidate, &mut rooms, marked, &mut change),
         }
     }
@@ -65,12 +66,17 @@ pub fn expand(
 }
 
 /// It has the run already, or had it.
-fn again(candidate: Candidate, rooms: &mut Rooms, marked: Marked<'_>, change: &mut Change) {
-    let Candidate { device, contact_key, push_to_start, existing, since } = candidate;
+fn again(
+    activity: &Activity,
+    candidate: Candidate,
+    rooms: &mut Rooms,
+    marked: Marked<'_>,
+    change: &mut Change,
+) {
+    let Candidate { device, contact_key, start_token, existing, since } = candidate;
     let Some((mut row, shard)) = existing else { return };
-    let targeted = marked.targeted.iter().any(|revision| revision.number == row.targeted);
     let comer = Comer { contact_key: &contact_key, since, welcome: marked.welcome };
-    match come_again(&mut row, &shard, comer, targeted, marked.now) {
+    match come_again(&mut row, &shard, comer, marked.now) {
         Again::Nothing if row.contact_key.is_empty() && !contact_key.is_empty() => {
             row.contact_key = contact_key;
             row.touch(&shard, marked.now);
@@ -78,12 +84,13 @@ fn again(candidate: Candidate, rooms: &mut Rooms, marked: Marked<'_>, change: &m
         Again::Nothing => return,
         Again::Stays => {}
         Again::Restarts => {
-            let environment = push_to_start.map_or(row.place.environment, |(_, world)| world);
-            if environment != row.place.environment {
-                row.place.environment = environment;
-                row.shard = rooms.take(row.workspace, row.place, marked.newest).id;
+            let environment = start_token.map_or(row.place.environment, |(_, world)| world);
+            let place = place(activity, &device, environment);
+            if place != row.place {
+                row.place = place;
+                row.shard = rooms.take(row.workspace, place, marked.newest).id;
             }
-            refuse(&device, push_to_start, &mut row, marked.now, change);
+            refuse(&device, start_token, &mut row, marked.now, change);
         }
     }
     change.due.push((row.shard, marked.now));
@@ -98,14 +105,14 @@ fn add(
     change: &mut Change,
 ) {
     let device = &candidate.device;
-    let environment = candidate.push_to_start.map_or(device.environment, |(_, world)| world);
+    let environment = candidate.start_token.map_or(device.environment, |(_, world)| world);
     let place = place(activity, device, environment);
     let shard = rooms.take(activity.workspace, place, marked.newest).id;
     let mut subscription = new_subscription(activity, device, place, shard, marked.now);
     subscription.contact_key.clone_from(&candidate.contact_key);
-    let later = marked.targeted.iter().filter(|revision| revision.number > candidate.since);
-    subscription.targeted = targeted(later, device);
-    refuse(device, candidate.push_to_start, &mut subscription, marked.now, change);
+    let later = |r: &&Revision| !r.is_end() || r.number > candidate.since;
+    subscription.targeted = targeted(marked.targeted.iter().filter(later), device);
+    refuse(device, candidate.start_token, &mut subscription, marked.now, change);
     if let Some(Reason::Obstacle(obstacle)) = subscription.reason {
         change.deliveries.push(skipped(activity, &subscription, obstacle, marked.now));
     }
@@ -115,25 +122,31 @@ fn add(
 /// Where there is no way to start it, the reason is noted.
 fn refuse(
     device: &Device,
-    push_to_start: Option<(TokenId, Environment)>,
+    start_token: Option<(TokenId, Environment)>,
     subscription: &mut Subscription,
     now: Time,
     change: &mut Change,
 ) {
-    let no_token = push_to_start.is_none().then_some(Obstacle::NoPushToStartToken);
+    let no_token = start_token.is_none().then(|| device.obstacle_without_token());
     if let Some(obstacle) = device.obstacle().or(no_token) {
         subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
         change.events.push(Event::of(subscription, EventKind::SubscriptionUnreachable, now));
     }
 }
 
-/// How many ends for targets are looked at for a device that comes later: the newest.
+/// How many revisions for targets are looked at for a device that comes later: the newest.
 pub const TARGETED_MAX: u64 = 256;
 
-/// The newest of these revisions that targets the device; 0 where none does.
-pub fn targeted<'a>(revisions: impl IntoIterator<Item = &'a Revision>, device: &Device) -> Number {
-    let targets = revisions.into_iter().filter(|revision| revision.targets(device));
-    targets.map(|revision| revision.number).max().unwrap_or(0)
+/// What these revisions, in order, ask of the device.
+pub fn targeted<'a>(
+    revisions: impl IntoIterator<Item = &'a Revision>,
+    device: &Device,
+) -> Targeted {
+    let mut targeted = Targeted::default();
+    for revision in revisions.into_iter().filter(|revision| revision.targets(device)) {
+        targeted.note(revision);
+    }
+    targeted
 }
 
 /// Where pushes of the activity's current run to this device go.
@@ -143,7 +156,7 @@ pub fn place(activity: &Activity, device: &Device, environment: Environment) -> 
         run: activity.run,
         app: device.app,
         environment,
-        route: Route::ApnsToken,
+        route: Route::of(device.platform),
     }
 }
 
@@ -173,7 +186,7 @@ pub fn new_subscription(
         closed_card: None,
         exception: Some(Exception::default()),
         look_at: Some(now),
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         report: None,

@@ -93,6 +93,10 @@ id!(
     /// An expansion.
     ExpansionId, "exp"
 );
+id!(
+    /// One process of the server, from its start to its end.
+    ReplicaId, "rep"
+);
 
 #[cfg(test)]
 mod tests {

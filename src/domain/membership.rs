@@ -2,7 +2,7 @@
 
 use super::event::{Event, EventKind};
 use super::revision::Number;
-use super::shard::Shard;
+use super::shard::{Route, Shard};
 use super::subscription::{Card, Cause, Reason, State, Subscription};
 use crate::clock::Time;
 
@@ -57,15 +57,15 @@ pub fn leave(
     vec![Event::of(subscription, EventKind::SubscriptionEnded, now)]
 }
 
-/// The device is in the audience again, or still. `targeted_end`: the revision that targets the subscription is an end.
+/// The device is in the audience again, or still.
 pub fn come_again(
     subscription: &mut Subscription,
     shard: &Shard,
     comer: Comer<'_>,
-    targeted_end: bool,
     now: Time,
 ) -> Again {
-    let is_forgiven = comer.welcome >= Welcome::Ended && subscription.targeted <= comer.since;
+    let targeted_end = subscription.targeted.end > 0;
+    let is_forgiven = comer.welcome >= Welcome::Ended && subscription.targeted.end <= comer.since;
     let again = match subscription.state {
         State::Dismissed if comer.welcome == Welcome::Dismissed => Again::Restarts,
         State::Dismissed if subscription.is_of_another(comer.contact_key) => Again::Restarts,
@@ -83,9 +83,7 @@ pub fn come_again(
     }
     subscription.touch(shard, now);
     subscription.closing = false;
-    if targeted_end || again == Again::Restarts {
-        subscription.targeted = 0;
-    }
+    subscription.targeted.end = 0;
     comer.contact_key.clone_into(&mut subscription.contact_key);
     if again == Again::Restarts {
         rearm(subscription);
@@ -95,10 +93,12 @@ pub fn come_again(
     again
 }
 
-/// Nothing was started: the card that there was is another one, to be ended where it may still be on the screen.
+/// Nothing was started: the card that there was is another one, to be ended where it may still be on the screen. (An
+/// app that shows what it is sent has one card per run, which the new start replaces.)
 fn rearm(subscription: &mut Subscription) {
     let card = std::mem::take(&mut subscription.card);
-    if subscription.state == State::Active && card.token.is_some() {
+    let is_one_of_many = subscription.place.route == Route::ApnsToken;
+    if subscription.state == State::Active && card.token.is_some() && is_one_of_many {
         subscription.second = Some(card);
     } else if let Card { device_activity_id: Some(id), .. } = card {
         subscription.closed_card = Some(id);

@@ -14,6 +14,7 @@ pub mod devices;
 pub mod recipients;
 pub mod segment_members;
 pub mod segments;
+pub mod service_accounts;
 pub mod subscriptions;
 pub mod tokens;
 pub mod workspaces;

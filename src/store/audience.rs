@@ -30,8 +30,8 @@ pub struct Candidate {
     pub device: Device,
     /// The contact through whom it is in the audience; empty where the device itself was named.
     pub contact_key: String,
-    /// Its newest good token that starts activities of the type.
-    pub push_to_start: Option<Token>,
+    /// The good token that a start goes by.
+    pub start_token: Option<Token>,
 }
 
 /// A position in an audience.
@@ -69,10 +69,10 @@ pub async fn candidates_of(
     activity_type: &str,
 ) -> Result<Vec<Candidate>> {
     let keys: Vec<DeviceKey> = devices.iter().map(|(_, device)| device.key).collect();
-    let mut starts = tokens::push_to_start_of(on, &keys, activity_type, None).await?;
+    let mut starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
     let candidates = devices.into_iter().map(|(contact_key, device)| Candidate {
         contact_key,
-        push_to_start: starts.remove(&device.key),
+        start_token: starts.remove(&device.key),
         device,
     });
     Ok(candidates.collect())
@@ -194,7 +194,7 @@ pub async fn latest(
     }
     let rivals = read(on, query).await?;
     let keys: Vec<DeviceKey> = rivals.iter().map(|device| device.key).collect();
-    let starts = tokens::push_to_start_of(on, &keys, activity_type, None).await?;
+    let starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
     let holders = holders(on, expansion, &keys).await?;
     let rank = |device: &Device| {
         let can_show = device.obstacle().is_none() && starts.contains_key(&device.key);
@@ -226,7 +226,8 @@ async fn holders(
 }
 
 pub(super) async fn read(on: &impl On, query: Select<Entity>) -> Result<Vec<Device>> {
-    query.all(&on.handle().db).await?.into_iter().map(Device::try_from).collect()
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Device::try_from).collect()
 }
 
 pub(super) fn is_full<T>(rows: &[T], limit: u64) -> bool {

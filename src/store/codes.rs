@@ -10,6 +10,7 @@ use crate::domain::device::FormFactor;
 use crate::domain::event::EventKind;
 use crate::domain::expansion::Verb;
 use crate::domain::outcome::Class;
+use crate::domain::platform::{DataKeys, Platform};
 use crate::domain::push::{Environment, Operation, Priority};
 use crate::domain::segment::SegmentKind;
 use crate::domain::shard::Route;
@@ -97,7 +98,7 @@ codes! {
     Environment { Sandbox = 1, Production = 2 }
     Operation { Start = 1, Update = 2, End = 3 }
     Priority { Normal = 5, High = 10 }
-    Route { ApnsToken = 1 }
+    Route { ApnsToken = 1, Fcm = 2 }
     Cause { Caller = 1, Device = 2, Provider = 3, Sweeper = 4 }
     ReportedState { Active = 1, Stale = 2, Dismissed = 3, Ended = 4 }
     SubscriptionState {
@@ -111,7 +112,9 @@ codes! {
     }
     SegmentKind { ContactKeys = 1, DeviceIds = 2 }
     Verb { Start = 1, Join = 2, JoinAgain = 3, Leave = 4 }
-    TokenKind { PushToStart = 1, Update = 2 }
+    TokenKind { PushToStart = 1, Update = 2, ApnsDevice = 3, FcmToken = 4, FcmInstallationId = 5 }
+    Platform { Ios = 1, Android = 2 }
+    DataKeys { Tidings = 1, Sendora = 2 }
 }
 
 /// Reads a stored number that may be absent.

@@ -27,6 +27,13 @@ pub async fn find(on: &impl On, activity: ActivityKey, run: Run) -> Result<Optio
     query.one(&on.handle().db).await?.map(Expansion::try_from).transpose()
 }
 
+/// One by its id.
+pub async fn by_id(on: &impl On, id: ExpansionId) -> Result<Option<Expansion>> {
+    let handle = on.handle();
+    let model = handle.hold(Entity::find_by_id(id.0)).one(&handle.db).await?;
+    model.map(Expansion::try_from).transpose()
+}
+
 /// The audience of a run is still being turned into subscriptions, or out of them.
 pub async fn is_any_pending(on: &impl On, activity: ActivityKey, run: Run) -> Result<bool> {
     let query = Entity::find()

@@ -32,8 +32,9 @@ pub async fn find_to_change(
     workspace: WorkspaceId,
     segment_id: &str,
 ) -> Result<Option<Segment>> {
-    let query = of_workspace(workspace).filter(Column::SegmentId.eq(segment_id)).lock_exclusive();
-    query.one(&tx.handle().db).await?.map(Segment::try_from).transpose()
+    let query = of_workspace(workspace).filter(Column::SegmentId.eq(segment_id));
+    let handle = tx.handle();
+    handle.hold(query).one(&handle.db).await?.map(Segment::try_from).transpose()
 }
 
 /// Those of a workspace, by id.

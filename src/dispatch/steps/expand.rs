@@ -4,6 +4,7 @@ use super::leave;
 use crate::clock::Time;
 use crate::domain::activity::{Activity, State};
 use crate::domain::change::Change;
+use crate::domain::device::Device;
 use crate::domain::expand::{self, Marked, TARGETED_MAX};
 use crate::domain::expansion::{Expansion, Verb};
 use crate::domain::ids::ActivityKey;
@@ -13,28 +14,63 @@ use crate::domain::revision::Run;
 use crate::domain::rooms::Rooms;
 use crate::error::Result;
 use crate::store::expansions::Candidate;
-use crate::store::{self, Tx};
+use crate::store::{self, On, Tx};
 use std::collections::HashMap;
 
 /// How many devices become subscriptions in one transaction.
 pub(super) const DEVICES_AT_ONCE: u64 = 500;
 
-/// Brings an expansion one batch further. The end of its run cancels it.
+/// Brings an expansion one batch further, unless another batch has already. The end of its run cancels it.
 pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Result<()> {
     let run = (expansion.activity, expansion.run);
-    let Some(activity) = active(tx, run).await? else {
+    // Devices are held before their activity, as everyone does.
+    let (found, cursor) = page(tx, &expansion).await?;
+    let activity = active(&tx.share(), run).await?;
+    let present = store::expansions::by_id(tx, expansion.id).await?;
+    let is_next = |e: &Expansion| !e.done && e.cursor == expansion.cursor;
+    if !present.as_ref().is_some_and(is_next) {
+        return Ok(());
+    }
+    let Some(activity) = activity else {
         expansion.done = true;
         return finish(tx, Change::default(), expansion).await;
     };
-    let (change, cursor) = match expansion.verb {
-        Verb::Leave => leave_batch(tx, &expansion, now).await?,
-        Verb::Start | Verb::Join | Verb::JoinAgain => {
-            join_batch(tx, &activity, &expansion, now).await?
+    let devices: Vec<Device> = found.iter().map(|candidate| candidate.device.clone()).collect();
+    let roll = store::recipients::roll(tx, run, &devices, &expansion.audience.app_ids).await?;
+    let change = match welcome(expansion.verb) {
+        Some(welcome) => join(tx, &activity, (found, &roll), welcome, now).await?,
+        None => {
+            let by_contact = expansion.audience.is_by_contact();
+            leave::leave(tx, run, (devices, &roll, by_contact), now).await?
         }
     };
     expansion.done = cursor.is_none();
     expansion.cursor = cursor.unwrap_or(expansion.cursor);
     finish(tx, change, expansion).await
+}
+
+/// The next devices of an expansion, and the cursor of those after them.
+async fn page(tx: &Tx, expansion: &Expansion) -> Result<(Vec<Candidate>, Option<String>)> {
+    let (share, limit) = (tx.share(), DEVICES_AT_ONCE);
+    if expansion.verb == Verb::Leave {
+        let (devices, cursor) = store::expansions::devices_page(&share, expansion, limit).await?;
+        let bare = |device| Candidate { device, contact_key: String::new(), start_token: None };
+        return Ok((devices.into_iter().map(bare).collect(), cursor));
+    }
+    // The type of an id never changes.
+    let activity = store::activities::by_key(&tx.glance(), expansion.activity).await?;
+    let activity_type = activity.map_or(String::new(), |activity| activity.activity_type);
+    store::expansions::audience_page(&share, expansion, &activity_type, limit).await
+}
+
+/// How welcome devices are that had the run before; none where they are to leave it.
+fn welcome(verb: Verb) -> Option<Welcome> {
+    match verb {
+        Verb::Start => Some(Welcome::Returning),
+        Verb::Join => Some(Welcome::Ended),
+        Verb::JoinAgain => Some(Welcome::Dismissed),
+        Verb::Leave => None,
+    }
 }
 
 /// Writes a batch. Of a run only the expansion that started it is kept when it is done.
@@ -48,44 +84,12 @@ async fn finish(tx: &Tx, mut change: Change, expansion: Expansion) -> Result<()>
 }
 
 /// The activity, while it is active in that run.
-pub(super) async fn active(tx: &Tx, (key, run): (ActivityKey, Run)) -> Result<Option<Activity>> {
-    let activity = store::activities::by_key(tx, key).await?;
+pub(super) async fn active(
+    on: &impl On,
+    (key, run): (ActivityKey, Run),
+) -> Result<Option<Activity>> {
+    let activity = store::activities::by_key(on, key).await?;
     Ok(activity.filter(|activity| activity.state == State::Active && activity.run == run))
-}
-
-async fn join_batch(
-    tx: &Tx,
-    activity: &Activity,
-    expansion: &Expansion,
-    now: Time,
-) -> Result<(Change, Option<String>)> {
-    let activity_type = &activity.activity_type;
-    let page = store::expansions::audience_page(tx, expansion, activity_type, DEVICES_AT_ONCE);
-    let (candidates, cursor) = page.await?;
-    let devices: Vec<_> = candidates.iter().map(|found| found.device.clone()).collect();
-    let run = (activity.key, activity.run);
-    let roll = store::recipients::roll(tx, run, &devices, &expansion.audience.app_ids).await?;
-    let welcome = match expansion.verb {
-        Verb::Start | Verb::Leave => Welcome::Returning,
-        Verb::Join => Welcome::Ended,
-        Verb::JoinAgain => Welcome::Dismissed,
-    };
-    let change = join(tx, activity, (candidates, &roll), welcome, now).await?;
-    Ok((change, cursor))
-}
-
-async fn leave_batch(
-    tx: &Tx,
-    expansion: &Expansion,
-    now: Time,
-) -> Result<(Change, Option<String>)> {
-    let page = store::expansions::devices_page(tx, expansion, DEVICES_AT_ONCE);
-    let (devices, cursor) = page.await?;
-    let run = (expansion.activity, expansion.run);
-    let roll = store::recipients::roll(tx, run, &devices, &expansion.audience.app_ids).await?;
-    let by_contact = expansion.audience.is_by_contact();
-    let change = leave::leave(tx, run, (devices, &roll, by_contact), now).await?;
-    Ok((change, cursor))
 }
 
 /// What it takes that the run is on those of the candidates that are on the roll.
@@ -98,8 +102,9 @@ pub(super) async fn join(
 ) -> Result<Change> {
     let (key, run, up_to) = (activity.key, activity.run, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(tx, key, run, up_to).await?;
-    let targeted = store::revisions::targeted_ends(tx, key, run, up_to, TARGETED_MAX).await?;
     let newest = newest.map_or(0, |revision| revision.number);
+    let span = (newest, up_to);
+    let targeted = store::revisions::targeted(tx, (key, run), span, TARGETED_MAX).await?;
     let marked = Marked { newest, targeted: &targeted, welcome, now };
     let rooms = Rooms::new(store::shards::of_run_with_room(tx, key, run).await?);
     let candidates = with_existing(tx, (key, run), candidates, roll).await?;
@@ -122,7 +127,7 @@ async fn with_existing(
         let entry = roll.entry(&candidate.device)?;
         Some(expand::Candidate {
             existing: existing.remove(&candidate.device.key),
-            push_to_start: candidate.push_to_start.map(|token| (token.id, token.environment)),
+            start_token: candidate.start_token.map(|token| (token.id, token.environment)),
             device: candidate.device,
             contact_key: candidate.contact_key,
             since: entry.since,

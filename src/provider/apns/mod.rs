@@ -10,7 +10,6 @@ mod pool;
 mod request;
 mod response;
 mod sending;
-mod tls;
 mod token;
 
 pub use config::Config;
@@ -18,9 +17,10 @@ pub use token::validate_key;
 
 use self::pool::{Pool, Setup};
 use self::request::Address;
-use self::sending::{Reply, Sending};
+use self::sending::Sending;
 use self::token::{SignerId, Signers};
-use super::{Answer, Batch, Credential, Push};
+use super::reply::{Reply, refuse};
+use super::{Answer, Batch, Credential, Push, tls};
 use crate::clock::Clock;
 use crate::domain::payload::apns::topic;
 use crate::domain::push::Environment;
@@ -37,6 +37,9 @@ use tokio_util::task::TaskTracker;
 
 /// A pool without pushes for so long closes its connections; its app or its key may be gone.
 const POOL_IDLE_MAX: Duration = Duration::from_hours(1);
+
+/// What an answer may take beside the timeouts.
+const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 
 /// The longest that connections may take to say goodbye.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
@@ -61,8 +64,8 @@ impl Apns {
     /// A provider that has not connected yet. The error has everything that is wrong with the configuration.
     pub fn new(config: Config, clock: Clock) -> Result<Apns, Vec<Violation>> {
         let mut violations = config.validate();
-        let tls = match tls::connector(config.ca_file.as_deref()) {
-            Ok(tls) if violations.is_empty() => tls,
+        let tls = match tls::client(config.ca_file.as_deref(), &["h2"]) {
+            Ok(tls) if violations.is_empty() => TlsConnector::from(Arc::new(tls)),
             Ok(_) => return Err(violations),
             Err(violation) => {
                 violations.push(violation);
@@ -81,6 +84,12 @@ impl Apns {
         Ok(Apns { shared: Arc::new(shared) })
     }
 
+    /// How long after a push was handed over its answer may come: both timeouts, and a second for the way back.
+    pub fn answer_max(&self) -> Duration {
+        let config = &self.shared.config;
+        config.connect_timeout() + config.request_timeout() + ANSWER_MARGIN
+    }
+
     /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the sum of both
     /// timeouts. Who drops the receiver loses the answers, not the pushes. Must be called inside a tokio runtime.
     pub fn send(&self, batch: Batch) -> mpsc::Receiver<Answer> {
@@ -92,7 +101,7 @@ impl Apns {
             .map(|push| (Reply::new(answers.clone(), clock.clone(), push.index), push))
             .collect();
         if self.shared.pushes.is_closed() {
-            sending::refuse(replies, SHUTTING_DOWN);
+            refuse(replies, SHUTTING_DOWN);
             return receiver;
         }
         match self.prepare(environment, &bundle_id, &credential) {
@@ -100,7 +109,7 @@ impl Apns {
                 let tasks = self.shared.pushes.clone();
                 tasks.clone().spawn(Arc::new(sending).run(replies, tasks));
             }
-            Err(reason) => sending::refuse(replies, reason),
+            Err(reason) => refuse(replies, reason),
         }
         receiver
     }
@@ -175,4 +184,4 @@ impl std::fmt::Debug for Apns {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

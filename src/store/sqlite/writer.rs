@@ -5,11 +5,12 @@
 //! the transaction (disk full, I/O error, interrupt), all of the group are told that nothing was done, and the
 //! connection, whose state is unknown then, is replaced.
 
-use super::config::Config;
 use super::connection::Connector;
-use super::error::{closed, overloaded, unavailable};
-use super::on::{On, Tx};
 use crate::error::{Error, Result};
+use crate::store::Lane;
+use crate::store::config::Config;
+use crate::store::error::{closed, overloaded, unavailable};
+use crate::store::on::{On, Tx};
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, SqliteTransactionMode, TransactionOptions,
@@ -24,14 +25,8 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-/// Which queue a write waits in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// What a caller asks: first.
-    Accept,
-    /// What the server records for itself: at least one in each group.
-    Settle,
-}
+/// However slow commits are, a group is gathered no longer, unless the configuration says so.
+const GATHERING_MAX: Duration = Duration::from_millis(500);
 
 type Value = Box<dyn Any + Send>;
 type Closure = Box<dyn for<'a> Fn(&'a Tx) -> BoxFuture<'a, Result<Value>> + Send + Sync>;
@@ -57,6 +52,8 @@ pub(super) struct Writer {
     connector: Connector,
     closures_max: usize,
     time_max: Duration,
+    /// How long the last commit took.
+    last_commit: Duration,
     commits: Arc<AtomicU64>,
 }
 
@@ -115,6 +112,7 @@ impl Writer {
             connector,
             closures_max: config.group_closures_max.max(1),
             time_max: config.group_time(),
+            last_commit: Duration::ZERO,
             commits,
         };
         (queues, writer)
@@ -150,7 +148,7 @@ impl Writer {
 
     /// The next of a group: accepts first, but one settle if one waits.
     fn next(&mut self, group: &Group) -> Option<Job> {
-        let is_late = group.started.elapsed() >= self.time_max;
+        let is_late = group.started.elapsed() >= gathering(self.time_max, self.last_commit);
         let room = self.closures_max.saturating_sub(group.closures);
         if room == 0 {
             return None;
@@ -194,7 +192,10 @@ impl Writer {
             }
             next = self.next(&group);
         }
-        if let Err(error) = tx.commit().await {
+        let committing = Instant::now();
+        let committed = tx.commit().await;
+        self.last_commit = committing.elapsed();
+        if let Err(error) = committed {
             tracing::warn!(%error, "A transaction could not be committed.");
             group.fail();
             close(connection).await;
@@ -222,6 +223,12 @@ impl Writer {
         let transaction = connection.begin_with_options(options).await?;
         Ok((connection, Tx::new(transaction)))
     }
+}
+
+/// How long a group is gathered: as configured, and longer where a commit is slow. Where each commit took longer than
+/// the gathering of its group, writes would have a commit each, just when commits are dear.
+fn gathering(configured: Duration, last_commit: Duration) -> Duration {
+    configured.max(last_commit.min(GATHERING_MAX))
 }
 
 impl Group {
