@@ -1,5 +1,6 @@
 //! A shard: up to about a thousand subscriptions that are sent to together, and what they were delivered together.
 
+use super::delivery::Provider;
 use super::ids::{ActivityKey, AppId, ShardId, WorkspaceId};
 use super::push::Environment;
 use super::revision::{Number, Run};
@@ -28,6 +29,15 @@ pub struct Place {
 pub enum Route {
     /// Apple's push service, one push per device by its own token.
     ApnsToken,
+}
+
+impl Route {
+    /// The service that its pushes go through.
+    pub fn provider(self) -> Provider {
+        match self {
+            Route::ApnsToken => Provider::Apns,
+        }
+    }
 }
 
 /// Up to about a thousand subscriptions of one place.
