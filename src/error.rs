@@ -122,6 +122,11 @@ impl Error {
         Error { retry_after, ..Self::new(Reason::Unavailable, message) }
     }
 
+    /// The server is going away; another one, or the same in a moment, goes on with what is asked.
+    pub fn draining() -> Self {
+        Self::unavailable("The server is stopping. Ask again: another one, or the next, answers.")
+    }
+
     /// A fault of the server.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::new(Reason::Internal, "The server failed; its log has the cause.").caused_by(cause)

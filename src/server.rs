@@ -76,10 +76,10 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
         clock,
         bus,
     });
-    let edge = Edge::new(service.clone(), PageTokens::new(&keys.page_key));
+    let stop = CancellationToken::new();
+    let edge = Edge::new(service.clone(), PageTokens::new(&keys.page_key), stop.clone());
     let listeners = Listeners::bind(&config).await?;
     let (ready, readiness) = watch::channel(true);
-    let stop = CancellationToken::new();
     let mut server = Server {
         grpc_address: listeners.grpc.local_addr()?,
         http_address: listeners.http.local_addr()?,

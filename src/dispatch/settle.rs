@@ -8,6 +8,7 @@ use crate::domain::settle::Sent;
 use crate::error::Result;
 use crate::store::Lane;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Settles one slice and returns the pushes that count as delivered.
 pub(super) async fn slice(
@@ -16,7 +17,8 @@ pub(super) async fn slice(
     answered: Vec<Answered>,
     in_flight: Vec<Sent>,
 ) -> Result<Vec<Sent>> {
-    let slice = Arc::new(Slice { place: Place::of(work), answered, in_flight });
+    let answer_max = claim.dispatcher.shared.apns.answer_max();
+    let slice = Arc::new(Slice { place: Place::of(work), answered, in_flight, answer_max });
     write_slice(&claim.dispatcher, slice).await
 }
 
@@ -26,7 +28,8 @@ pub(super) async fn late(dispatcher: &Dispatcher, place: Place, answered: Vec<An
     if answered.is_empty() {
         return;
     }
-    let slice = Arc::new(Slice { place, answered, in_flight: Vec::new() });
+    let slice = Slice { place, answered, in_flight: Vec::new(), answer_max: Duration::ZERO };
+    let slice = Arc::new(slice);
     match write_slice(dispatcher, slice).await {
         Ok(_) => dispatcher.shared.bus.ring(Ring::Work),
         Err(error) => {

@@ -29,6 +29,7 @@ use crate::service::{Call, PageRequest, Principal, Service};
 use digest::request_digest;
 use page::{PageTokens, Place};
 use prost::Message;
+use tokio_util::sync::CancellationToken;
 use validate::Violations;
 
 /// Serves every service of the contract. A clone is the same edge.
@@ -36,6 +37,7 @@ use validate::Violations;
 pub struct Edge {
     service: Service,
     pages: PageTokens,
+    draining: CancellationToken,
 }
 
 /// A list as it is asked for: whose, by which method, with which filters.
@@ -45,9 +47,9 @@ struct Listing<'a> {
 }
 
 impl Edge {
-    /// Serves what the service does.
-    pub fn new(service: Service, pages: PageTokens) -> Self {
-        Self { service, pages }
+    /// Serves what the service does. Streams end when it drains.
+    pub fn new(service: Service, pages: PageTokens, draining: CancellationToken) -> Self {
+        Self { service, pages, draining }
     }
 
     /// Reads the page fields of a list. `filters` is the request without them: a token is good for the same filters

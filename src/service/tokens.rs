@@ -1,5 +1,6 @@
 //! Tokens that devices register and revoke: whose they are, what they replace, and which subscription uses them.
 
+mod of_device;
 mod push_to_start;
 mod target;
 
@@ -11,6 +12,7 @@ use crate::domain::content::Content;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{ActivityKey, SubscriptionId, TokenId, WorkspaceId};
+use crate::domain::platform::Platform;
 use crate::domain::push::Environment;
 use crate::domain::register::{self, NewToken, TokenResult};
 use crate::domain::revision::Run;
@@ -118,17 +120,19 @@ pub async fn register(
     Ok(Answered { answer: Registered { result: answer.result, subscription }, replayed })
 }
 
-/// Drops a token that the app says is no longer good. Says whether the call is a repeat.
+/// Drops the token that the app says is no longer good: one of these values. Says whether the call is a repeat.
 pub async fn revoke(
     service: &Service,
     call: &Call,
     device_id: String,
-    fingerprint: [u8; 32],
+    fingerprints: [[u8; 32]; 2],
 ) -> Result<bool> {
     let workspace = call.workspace;
     let decided = service.mutate(call, move |tx, now| {
         let device_id = device_id.clone();
-        Box::pin(async move { revoke_within(tx, workspace, (&device_id, &fingerprint), now).await })
+        Box::pin(
+            async move { revoke_within(tx, workspace, (&device_id, &fingerprints), now).await },
+        )
     });
     let answered = decided.await?;
     service.bus.ring(Ring::Work);
@@ -152,6 +156,7 @@ async fn register_within(
     now: Time,
 ) -> Result<Taken> {
     let mut device = super::devices::existing(tx, workspace, &asked.device_id).await?;
+    check_kind(&device, &asked)?;
     device.last_seen_at = now;
     let known =
         store::tokens::by_fingerprint(tx, workspace, device.app, &asked.fingerprint).await?;
@@ -178,10 +183,25 @@ async fn register_within(
     let registration = Registration { asked, device, token, known, now };
     let outcome = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
+        TokenKind::ApnsDevice | TokenKind::FcmToken | TokenKind::FcmInstallationId => {
+            of_device::register(tx, registration, &mut change).await?
+        }
         TokenKind::Update => register_update(tx, registration, &mut change).await?,
     };
     store::apply(tx, change).await?;
     Ok(outcome)
+}
+
+/// A device has tokens of its platform.
+fn check_kind(device: &Device, asked: &TokenAsked) -> Result<()> {
+    if asked.kind.platform() != device.platform {
+        let problem = format!("is of no device for {}", device.platform.word());
+        return Err(Error::invalid_field("kind", problem));
+    }
+    if device.platform == Platform::Android && asked.environment.is_some() {
+        return Err(Error::invalid_field("environment", "is of iOS devices only"));
+    }
+    Ok(())
 }
 
 /// The token that the app says is replaced is good no more.
@@ -289,12 +309,15 @@ async fn drop_unused(
 async fn revoke_within(
     tx: &Tx,
     workspace: WorkspaceId,
-    (device_id, fingerprint): (&str, &[u8; 32]),
+    (device_id, fingerprints): (&str, &[[u8; 32]; 2]),
     now: Time,
 ) -> Result<()> {
     let device = super::devices::existing(tx, workspace, device_id).await?;
-    let token = store::tokens::by_fingerprint(tx, workspace, device.app, fingerprint).await?;
-    let token = token.filter(|token| token.device == device.key);
+    let mut token = None;
+    for fingerprint in fingerprints {
+        let found = store::tokens::by_fingerprint(tx, workspace, device.app, fingerprint).await?;
+        token = token.or(found.filter(|token| token.device == device.key));
+    }
     let mut token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
     let mut change = Change::default();
     let open = store::subscriptions::open_of_device(tx, device.key).await?;

@@ -26,6 +26,7 @@ use tidings::store::{Config, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Channel, Endpoint, Server as Transport};
 use tonic::{Code, Request, Response, Status};
@@ -135,7 +136,8 @@ impl Server {
 }
 
 async fn serve(service: Service, listener: TcpListener, stopped: oneshot::Receiver<()>) {
-    let edge = Edge::new(service.clone(), PageTokens::new(b"a key of these tests"));
+    let draining = CancellationToken::new();
+    let edge = Edge::new(service.clone(), PageTokens::new(b"a key of these tests"), draining);
     let (_, health) = tonic_health::server::health_reporter();
     Transport::builder()
         .layer(AuthLayer::new(service))
@@ -161,6 +163,16 @@ pub(crate) fn new_app(bundle_id: &str) -> CreateAppRequest {
         name: "Flights".to_owned(),
         platform: 1,
         bundle_id: bundle_id.to_owned(),
+        ..CreateAppRequest::default()
+    }
+}
+
+pub(crate) fn new_android_app(package_name: &str) -> CreateAppRequest {
+    CreateAppRequest {
+        name: "Flights".to_owned(),
+        platform: 2,
+        package_name: package_name.to_owned(),
+        fcm_project_id: "flights-1711".to_owned(),
         ..CreateAppRequest::default()
     }
 }

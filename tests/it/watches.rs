@@ -1,12 +1,16 @@
 //! Watching an activity: its present state first, then every change, until it ended and its ends have settled.
 
-use crate::calls::{CONTACT, Caller, content, start, update};
+use crate::calls::{CONTACT, Caller, content, refused, start, update};
 use crate::harness::{PATIENCE, World, shows};
 use tidings::proto::simulator_v1 as sim;
+use tidings::proto::v1::stream_updates_request::Item;
 use tidings::proto::v1::{
-    Activity, ActivityState, Progress, WatchActivityRequest, WatchActivityResponse,
+    Activity, ActivityState, Progress, StreamUpdatesRequest, StreamUpdatesResponse,
+    WatchActivityRequest, WatchActivityResponse,
 };
-use tonic::Streaming;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Code, Status, Streaming};
 
 struct Watch(Streaming<WatchActivityResponse>);
 
@@ -133,13 +137,40 @@ async fn a_watch_sees_the_next_run_begin() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_watch_does_not_keep_the_server_from_stopping() {
+async fn open_streams_are_told_that_the_server_stops() {
     let world = World::start().await;
     let caller = world.caller();
     caller.started("A").await;
     let mut watch = Watch::new(&caller, "A").await;
     watch.next().await.expect("the present state");
-    let began = std::time::Instant::now();
-    world.stop().await;
-    assert!(began.elapsed() < PATIENCE, "{:?}", began.elapsed());
+    let (items, mut answers) = open_stream(&caller).await;
+    let stopped = tokio::spawn(world.stop());
+    for told in [last_word(&mut watch.0).await, last_word(&mut answers).await] {
+        assert_eq!(refused::<()>(Err(told)).code, Code::Unavailable);
+    }
+    drop(items);
+    stopped.await.expect("stopped");
+}
+
+/// What a stream that does not end well says at last.
+async fn last_word<T>(stream: &mut Streaming<T>) -> Status {
+    loop {
+        match tokio::time::timeout(PATIENCE, stream.message()).await.expect("in time") {
+            Ok(message) => assert!(message.is_some(), "it ended without a word"),
+            Err(status) => return status,
+        }
+    }
+}
+
+/// A stream of updates with an item answered, so that the server has it.
+async fn open_stream(
+    caller: &Caller,
+) -> (mpsc::Sender<StreamUpdatesRequest>, Streaming<StreamUpdatesResponse>) {
+    let (items, requests) = mpsc::channel(1);
+    let item = Some(Item::Update(update("A", "Boarding")));
+    items.send(StreamUpdatesRequest { sequence: 1, item }).await.expect("room");
+    let answers = caller.activities().stream_updates(ReceiverStream::new(requests)).await;
+    let mut answers = answers.expect("a stream").into_inner();
+    answers.message().await.expect("an answer").expect("not the end");
+    (items, answers)
 }

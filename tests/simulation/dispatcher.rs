@@ -15,6 +15,9 @@ use tidings::domain::revision::Run;
 use tidings::domain::settle::Sent;
 use tidings::store::{self, Lane};
 
+/// How long an answer may take.
+const ANSWER_MAX: Duration = Duration::from_secs(21);
+
 impl World<'_> {
     pub(crate) async fn mark(&mut self) -> Result<()> {
         self.has_written = true;
@@ -188,7 +191,7 @@ impl World<'_> {
         in_flight: Vec<Sent>,
     ) -> Result<Vec<Sent>> {
         self.has_written = true;
-        let slice = Arc::new(Slice { place, answered, in_flight });
+        let slice = Arc::new(Slice { place, answered, in_flight, answer_max: ANSWER_MAX });
         let now = self.now();
         let settled = self.database.store.write(Lane::Settle, move |tx| {
             let slice = Arc::clone(&slice);

@@ -19,9 +19,6 @@ use crate::store::{self, Tx};
 use std::collections::HashMap;
 use std::time::Duration;
 
-/// An answer that has not come by then will not come: the provider's connect and request timeouts together.
-const IN_FLIGHT_MAX: Duration = Duration::from_secs(21);
-
 /// A push that was handed to the provider.
 #[derive(Clone, Debug)]
 pub struct Made {
@@ -60,6 +57,8 @@ pub struct Slice {
     pub answered: Vec<Answered>,
     /// Those without one yet.
     pub in_flight: Vec<Sent>,
+    /// How long after its sending an answer may come; one that has not come by then will not come.
+    pub answer_max: Duration,
 }
 
 impl Place {
@@ -84,7 +83,7 @@ pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>
     let mut changed = Vec::new();
     let answers = slice.answered.iter().map(|a| (&a.made.sent, Answer::Is(&a.outcome)));
     let in_flight =
-        slice.in_flight.iter().map(|s| (s, Answer::InFlight(s.sent_at + IN_FLIGHT_MAX)));
+        slice.in_flight.iter().map(|s| (s, Answer::InFlight(s.sent_at + slice.answer_max)));
     for (sent, answer) in answers.chain(in_flight) {
         let Some(row) = rows.get_mut(&sent.plan.subscription) else { continue };
         let token = sent.plan.token.and_then(|id| tokens.get(&id));

@@ -19,7 +19,8 @@ pub(super) const UNANSWERED_MAX: usize = 256;
 
 type Answers = mpsc::Sender<Result<StreamUpdatesResponse, Status>>;
 
-/// Answers items until the caller ends the stream or goes away.
+/// Answers items until the caller ends the stream or goes away, or the server drains: what was read is answered then,
+/// and nothing more is read.
 pub(super) async fn serve(
     edge: Edge,
     principal: Principal,
@@ -33,6 +34,14 @@ pub(super) async fn serve(
         let request = tokio::select! {
             item = items.next() => item,
             () = answers.closed() => return,
+            () = edge.draining.cancelled() => {
+                // All permits: everything that was read is answered.
+                drop(permit);
+                let all = u32::try_from(UNANSWERED_MAX).unwrap_or(u32::MAX);
+                let _ = unanswered.acquire_many(all).await;
+                let _ = answers.send(Err(Error::draining().into())).await;
+                return;
+            }
         };
         let request = match request {
             Some(Ok(request)) => request,

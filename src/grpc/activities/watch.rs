@@ -3,7 +3,7 @@
 use super::Edge;
 use crate::bus::ActivityListener;
 use crate::domain::ids::WorkspaceId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grpc::convert::activity::activity;
 use crate::grpc::convert::subscription::progress;
 use crate::proto::v1::WatchActivityResponse;
@@ -11,6 +11,7 @@ use crate::service::subscriptions::{self, Standing};
 use crate::service::{Principal, Service};
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 /// How often the tables are looked at when nobody rings.
@@ -25,6 +26,7 @@ pub(super) struct Watch {
     activity_id: String,
     bell: ActivityListener,
     first: Standing,
+    draining: CancellationToken,
 }
 
 impl Edge {
@@ -34,12 +36,13 @@ impl Edge {
         let found = subscriptions::standing(&service, workspace, &activity_id).await?;
         let bell = subscriptions::listen(&service, found.activity.key)?;
         let first = subscriptions::standing(&service, workspace, &activity_id).await?;
-        Ok(Watch { service, workspace, activity_id, bell, first })
+        let draining = self.draining.clone();
+        Ok(Watch { service, workspace, activity_id, bell, first, draining })
     }
 }
 
 impl Watch {
-    /// Sends until the activity is over or the reader has gone.
+    /// Sends until the activity is over, the reader has gone, or the server drains.
     pub(super) async fn serve(
         mut self,
         reader: mpsc::Sender<std::result::Result<WatchActivityResponse, Status>>,
@@ -61,6 +64,10 @@ impl Watch {
                 () = self.bell.rung() => tokio::time::sleep(PACE).await,
                 () = tokio::time::sleep(LOOK_INTERVAL) => {}
                 () = reader.closed() => return,
+                () = self.draining.cancelled() => {
+                    let _ = reader.send(Err(Error::draining().into())).await;
+                    return;
+                }
             }
             let looked =
                 subscriptions::standing(&self.service, self.workspace, &self.activity_id).await;

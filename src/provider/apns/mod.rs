@@ -38,6 +38,9 @@ use tokio_util::task::TaskTracker;
 /// A pool without pushes for so long closes its connections; its app or its key may be gone.
 const POOL_IDLE_MAX: Duration = Duration::from_hours(1);
 
+/// What an answer may take beside the timeouts.
+const ANSWER_MARGIN: Duration = Duration::from_secs(1);
+
 /// The longest that connections may take to say goodbye.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
@@ -79,6 +82,12 @@ impl Apns {
             connections: TaskTracker::new(),
         };
         Ok(Apns { shared: Arc::new(shared) })
+    }
+
+    /// How long after a push was handed over its answer may come: both timeouts, and a second for the way back.
+    pub fn answer_max(&self) -> Duration {
+        let config = &self.shared.config;
+        config.connect_timeout() + config.request_timeout() + ANSWER_MARGIN
     }
 
     /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the sum of both
