@@ -42,13 +42,12 @@ impl Route {
             Platform::Android => Route::Fcm,
         }
     }
-}
 
-impl Route {
     /// The service that its pushes go through.
     pub fn provider(self) -> Provider {
         match self {
             Route::ApnsToken => Provider::Apns,
+            Route::Fcm => Provider::Fcm,
         }
     }
 }
