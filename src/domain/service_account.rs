@@ -1,7 +1,7 @@
 //! The key of a Google service account, as the file that Google's console gives.
 //!
-//! May import `error` for its types. Pure: says what is in the file and what is wrong with it, and never quotes it. What
-//! the file says about addresses is not even read: where tokens come from is the operator's to say.
+//! May import `error` for its types. Pure: says what is in the file and what is wrong with it, and never quotes it.
+//! What the file says about addresses is not even read: where tokens come from is the operator's to say.
 //! <https://docs.cloud.google.com/iam/docs/keys-create-delete>
 
 use crate::error::Violation;

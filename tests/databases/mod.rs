@@ -1,5 +1,5 @@
-//! A database of its own for each test, and gone after it: a file of `SQLite`, or a schema of the PostgreSQL server that
-//! `scripts/services` starts. Several test binaries include this file.
+//! A database of its own for each test, and gone after it: a file of `SQLite`, or a schema of the PostgreSQL server
+//! that `scripts/services` starts. Several test binaries include this file.
 
 use tempfile::TempDir;
 

@@ -1,8 +1,8 @@
 //! Stops the pushes of a project that Google refuses anyway: refusals count against the quota too.
 //!
-//! May import the provider's types. A project is paused after [`REFUSALS_MAX`] refusals in a row, or after one that names
-//! the project's quota; after the pause one push is let through, and the answer to it decides. What says something about
-//! one device or one message says that the project is well.
+//! May import the provider's types. A project is paused after [`REFUSALS_MAX`] refusals in a row, or after one that
+//! names the project's quota; after the pause one push is let through, and the answer to it decides. What says
+//! something about one device or one message says that the project is well.
 
 use crate::provider::{Class, Outcome};
 use std::time::Duration;

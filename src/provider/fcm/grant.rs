@@ -2,8 +2,8 @@
 //! <https://developers.google.com/identity/protocols/oauth2/service-account#httprest>
 //!
 //! May import `clock`, the service account and this folder's bodies. `gcp_auth` reads the key and signs; the request is
-//! ours, for its own has no time limit, no bound, no way to trust the operator's certificates, and tries five times what
-//! was refused (`docs/adr/0010-google-access-tokens.md`). Neither key, claim nor token is ever printed.
+//! ours, for its own has no time limit, no bound, no way to trust the operator's certificates, and tries five times
+//! what was refused (`docs/adr/0010-google-access-tokens.md`). Neither key, claim nor token is ever printed.
 
 use super::body;
 use crate::clock::{Clock, Time};
