@@ -4,7 +4,7 @@ use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, blob, boolean, pk_uuid, small_integer, small_integer_null, text,
-    text_uniq, uuid,
+    text_null, text_uniq, uuid,
 };
 
 #[derive(DeriveMigrationName)]
@@ -52,7 +52,11 @@ async fn apps(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(pk_uuid("id"))
         .col(uuid("workspace_id"))
         .col(text("name"))
-        .col(text("bundle_id"))
+        .col(small_integer("platform"))
+        .col(text_null("bundle_id"))
+        .col(text_null("package_name"))
+        .col(text_null("fcm_project_id"))
+        .col(small_integer_null("fcm_data_keys"))
         .col(small_integer("default_environment"))
         .col(big_integer("created_at"))
         .col(big_integer("updated_at"))
@@ -74,6 +78,14 @@ async fn apps(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .to_owned();
     manager.create_index(index).await?;
     let index = Index::create()
+        .name("apps_by_package_name")
+        .table("apps")
+        .col("workspace_id")
+        .col("package_name")
+        .unique()
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
         .name("apps_by_workspace")
         .table("apps")
         .col("workspace_id")
@@ -89,9 +101,11 @@ async fn credentials(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(pk_uuid("id"))
         .col(uuid("workspace_id"))
         .col(uuid("app_id"))
-        .col(text("apple_key_id"))
-        .col(text("apple_team_id"))
+        .col(text_null("apple_key_id"))
+        .col(text_null("apple_team_id"))
         .col(small_integer_null("environment"))
+        .col(text_null("google_client_email"))
+        .col(text_null("google_key_id"))
         .col(text("sealed_key_id"))
         .col(blob("sealed"))
         .col(big_integer("created_at"))

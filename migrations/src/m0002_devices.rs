@@ -37,6 +37,7 @@ async fn devices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("device_id"))
         .col(uuid("app_id"))
         .col(text("contact_key"))
+        .col(small_integer("platform"))
         .col(small_integer("form_factor"))
         .col(integer("os_major"))
         .col(integer("os_minor"))

@@ -1,5 +1,6 @@
 //! Tokens that devices register and revoke: whose they are, what they replace, and which subscription uses them.
 
+mod of_device;
 mod push_to_start;
 mod target;
 
@@ -11,6 +12,7 @@ use crate::domain::content::Content;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{ActivityKey, SubscriptionId, TokenId, WorkspaceId};
+use crate::domain::platform::Platform;
 use crate::domain::push::Environment;
 use crate::domain::register::{self, NewToken, TokenResult};
 use crate::domain::revision::Run;
@@ -119,17 +121,19 @@ pub async fn register(
     Ok(Answered { answer: Registered { result: answer.result, subscription }, replayed })
 }
 
-/// Drops a token that the app says is no longer good. Says whether the call is a repeat.
+/// Drops the token that the app says is no longer good: one of these values. Says whether the call is a repeat.
 pub async fn revoke(
     service: &Service,
     call: &Call,
     device_id: String,
-    fingerprint: [u8; 32],
+    fingerprints: [[u8; 32]; 2],
 ) -> Result<bool> {
     let workspace = call.workspace;
     let decided = service.mutate(call, move |tx, now| {
         let device_id = device_id.clone();
-        Box::pin(async move { revoke_within(tx, workspace, (&device_id, &fingerprint), now).await })
+        Box::pin(
+            async move { revoke_within(tx, workspace, (&device_id, &fingerprints), now).await },
+        )
     });
     let answered = decided.await?;
     service.bus.ring(Ring::Work);
@@ -154,6 +158,7 @@ async fn register_within(
 ) -> Result<Taken> {
     turns::take(tx, Turn::Token(&asked.fingerprint)).await?;
     let mut device = super::devices::existing(tx, workspace, &asked.device_id).await?;
+    check_kind(&device, &asked)?;
     device.last_seen_at = now;
     let (glance, fingerprint) = (tx.glance(), &asked.fingerprint);
     let known = store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
@@ -180,6 +185,9 @@ async fn register_within(
     let registration = Registration { asked, device: device.clone(), token, known, now };
     let outcome = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
+        TokenKind::ApnsDevice | TokenKind::FcmToken | TokenKind::FcmInstallationId => {
+            of_device::register(tx, registration, &mut change).await?
+        }
         TokenKind::Update => register_update(tx, registration, &mut change).await?,
     };
     if let Some(replaces) = replaces {
@@ -187,6 +195,18 @@ async fn register_within(
     }
     store::apply(tx, change).await?;
     Ok(outcome)
+}
+
+/// A device has tokens of its platform.
+fn check_kind(device: &Device, asked: &TokenAsked) -> Result<()> {
+    if asked.kind.platform() != device.platform {
+        let problem = format!("is of no device for {}", device.platform.word());
+        return Err(Error::invalid_field("kind", problem));
+    }
+    if device.platform == Platform::Android && asked.environment.is_some() {
+        return Err(Error::invalid_field("environment", "is of iOS devices only"));
+    }
+    Ok(())
 }
 
 /// The token that the app says is replaced is good no more.
@@ -295,15 +315,22 @@ async fn drop_unused(
 async fn revoke_within(
     tx: &Tx,
     workspace: WorkspaceId,
-    (device_id, fingerprint): (&str, &[u8; 32]),
+    (device_id, fingerprints): (&str, &[[u8; 32]; 2]),
     now: Time,
 ) -> Result<()> {
-    turns::take(tx, Turn::Token(fingerprint)).await?;
+    let mut turns = *fingerprints;
+    turns.sort_unstable();
+    for fingerprint in &turns {
+        turns::take(tx, Turn::Token(fingerprint)).await?;
+    }
     let device = super::devices::existing(tx, workspace, device_id).await?;
-    let glance = tx.glance();
-    let token = store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
-    let token = token.filter(|token| token.device == device.key);
-    let token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
+    let (glance, mut token) = (tx.glance(), None);
+    for fingerprint in fingerprints {
+        let found =
+            store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
+        token = token.or(found.filter(|token| token.device == device.key));
+    }
+    let token: Token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
     let mut change = Change::default();
     let open = store::subscriptions::open_of_device(tx, device.key).await?;
     for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {

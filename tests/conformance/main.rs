@@ -61,6 +61,7 @@ facts! {
         activities_are_listed_newest_first_in_pages_and_filtered,
         activities_behind_their_marks_are_found,
         revisions_are_found_by_number_run_and_scope,
+        an_observation_is_that_of_the_very_same_target,
         only_live_alerts_are_found_newest_first,
         an_expansion_is_pending_until_it_is_done,
     }
@@ -120,6 +121,7 @@ facts! {
     }
     tenants {
         workspaces_have_names_of_their_own,
+        an_android_app_and_its_service_account_are_read_back,
         apps_have_bundle_ids_of_their_own_in_a_workspace,
         what_is_in_use_is_not_deleted,
         the_newest_credential_for_a_world_signs,
@@ -133,6 +135,7 @@ facts! {
         every_field_of_a_token_comes_back,
         a_token_is_found_by_fingerprint_in_its_workspace_and_app,
         a_fingerprint_is_one_token,
+        an_installation_id_goes_before_a_newer_fcm_token,
         the_newest_good_push_to_start_token_is_found,
     }
 }

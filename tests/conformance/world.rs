@@ -13,10 +13,12 @@ use tidings::domain::expansion::{Audience, Expansion, Who};
 use tidings::domain::ids::{
     ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId,
 };
+use tidings::domain::platform::{Build, Platform};
 use tidings::domain::push::{Alert, Environment, Operation, Priority};
 use tidings::domain::revision::{Revision, Scope};
 use tidings::domain::shard::{Place, Route, Shard};
 use tidings::domain::subscription::{Card, Cause, State as Following, Subscription};
+use tidings::domain::targeted::Targeted;
 use tidings::domain::tenant::{App, Workspace};
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error::{Error, Result};
@@ -118,6 +120,7 @@ impl World {
             device_id: device_id.to_owned(),
             app: self.app,
             contact_key: contact_key.to_owned(),
+            platform: Platform::Ios,
             form_factor: FormFactor::Phone,
             os_version: OsVersion { major: 18, minor: 2 },
             environment: Environment::Production,
@@ -202,7 +205,7 @@ pub(crate) fn app(workspace: WorkspaceId, bundle_id: &str) -> App {
         id: AppId::generate(),
         workspace,
         name: "Flights".to_owned(),
-        bundle_id: bundle_id.to_owned(),
+        build: Build::Ios { bundle_id: bundle_id.to_owned() },
         default_environment: Environment::Production,
         created_at: NOW,
         updated_at: NOW,
@@ -228,6 +231,7 @@ pub(crate) fn revision(activity: &Activity, number: i64) -> Revision {
         stale_at: None,
         relevance_score: None,
         dismiss_at: None,
+        observed_at: None,
         created_at: NOW,
     }
 }
@@ -271,7 +275,7 @@ pub(crate) fn subscription(shard: &Shard, device: &Device) -> Subscription {
         second: None,
         closed_card: None,
         exception: None,
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         look_at: None,
@@ -294,7 +298,7 @@ pub(crate) fn token(device: &Device, kind: TokenKind, value: u8) -> Token {
         sealed: Sealed { key_id: "first".to_owned(), bytes: vec![value] },
         activity_type: match kind {
             TokenKind::PushToStart => "flight_status".to_owned(),
-            TokenKind::Update => String::new(),
+            _ => String::new(),
         },
         subscription: None,
         token_time: NOW,

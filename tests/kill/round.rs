@@ -18,7 +18,7 @@ const CROWD: usize = 1_100;
 const CROWD_KEY: &str = "crowd";
 /// What is asked of flights that go on after a kill.
 const STILL_FLYING: Step = Step::Update { alerts: false };
-const CALLS_AT_ONCE: usize = 16;
+const CALLS_AT_ONCE: usize = 64;
 
 /// Many devices of one contact.
 pub(crate) struct Crowd {

@@ -38,8 +38,9 @@ pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Resul
     };
     let up_to = activity.marked_revision;
     let newest = store::revisions::newest_for_everyone(tx, key, run, up_to).await?;
-    let targeted = store::revisions::targeted_ends(tx, key, run, up_to, TARGETED_MAX).await?;
     let newest = newest.map_or(0, |revision| revision.number);
+    let span = (newest, up_to);
+    let targeted = store::revisions::targeted(tx, (key, run), span, TARGETED_MAX).await?;
     let marked = Marked { newest, targeted: &targeted, now };
     let rooms = Rooms::new(store::shards::of_run_with_room(tx, key, run).await?);
     let candidates = with_existing(tx, key, run, candidates).await?;
@@ -64,7 +65,7 @@ async fn with_existing(
         existing.into_iter().map(|(row, shard)| (row.device, (row, shard))).collect();
     let complete = |candidate: store::expansions::Candidate| expand::Candidate {
         existing: existing.remove(&candidate.device.key),
-        push_to_start: candidate.push_to_start.map(|token| (token.id, token.environment)),
+        start_token: candidate.start_token.map(|token| (token.id, token.environment)),
         device: candidate.device,
         contact_key: candidate.contact_key,
     };

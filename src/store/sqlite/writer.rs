@@ -25,6 +25,9 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+/// However slow commits are, a group is gathered no longer, unless the configuration says so.
+const GATHERING_MAX: Duration = Duration::from_millis(500);
+
 type Value = Box<dyn Any + Send>;
 type Closure = Box<dyn for<'a> Fn(&'a Tx) -> BoxFuture<'a, Result<Value>> + Send + Sync>;
 
@@ -49,6 +52,8 @@ pub(super) struct Writer {
     connector: Connector,
     closures_max: usize,
     time_max: Duration,
+    /// How long the last commit took.
+    last_commit: Duration,
     commits: Arc<AtomicU64>,
 }
 
@@ -107,6 +112,7 @@ impl Writer {
             connector,
             closures_max: config.group_closures_max.max(1),
             time_max: config.group_time(),
+            last_commit: Duration::ZERO,
             commits,
         };
         (queues, writer)
@@ -142,7 +148,7 @@ impl Writer {
 
     /// The next of a group: accepts first, but one settle if one waits.
     fn next(&mut self, group: &Group) -> Option<Job> {
-        let is_late = group.started.elapsed() >= self.time_max;
+        let is_late = group.started.elapsed() >= gathering(self.time_max, self.last_commit);
         let room = self.closures_max.saturating_sub(group.closures);
         if room == 0 {
             return None;
@@ -186,7 +192,10 @@ impl Writer {
             }
             next = self.next(&group);
         }
-        if let Err(error) = tx.commit().await {
+        let committing = Instant::now();
+        let committed = tx.commit().await;
+        self.last_commit = committing.elapsed();
+        if let Err(error) = committed {
             tracing::warn!(%error, "A transaction could not be committed.");
             group.fail();
             close(connection).await;
@@ -214,6 +223,12 @@ impl Writer {
         let transaction = connection.begin_with_options(options).await?;
         Ok((connection, Tx::new(transaction)))
     }
+}
+
+/// How long a group is gathered: as configured, and longer where a commit is slow. Where each commit took longer than
+/// the gathering of its group, writes would have a commit each, just when commits are dear.
+fn gathering(configured: Duration, last_commit: Duration) -> Duration {
+    configured.max(last_commit.min(GATHERING_MAX))
 }
 
 impl Group {

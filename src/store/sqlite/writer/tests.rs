@@ -1,6 +1,7 @@
 //! Every sentence of the writer's promise. A closure that waits on a gate holds the writer, so that what is queued
 //! meanwhile is one group.
 
+use super::{GATHERING_MAX, gathering};
 use crate::error::{Error, Reason, Result};
 use crate::store::{Config, Lane, On, Reader, Store, Tx};
 use futures::future::{BoxFuture, FutureExt, join_all};
@@ -9,6 +10,7 @@ use sea_orm::{ConnectionTrait, Statement};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -103,6 +105,15 @@ async fn facts(reader: &Reader) -> Vec<i32> {
 
 fn reason<T>(outcome: &Result<T>) -> Option<Reason> {
     outcome.as_ref().err().map(|error| error.reason)
+}
+
+#[test]
+fn a_group_is_gathered_at_least_as_long_as_the_last_commit_took() {
+    let ms = Duration::from_millis;
+    assert_eq!(gathering(ms(5), ms(0)), ms(5));
+    assert_eq!(gathering(ms(5), ms(110)), ms(110));
+    assert_eq!(gathering(ms(5), Duration::from_secs(20)), GATHERING_MAX);
+    assert_eq!(gathering(ms(1_000), Duration::from_secs(20)), ms(1_000), "as configured");
 }
 
 #[tokio::test]
