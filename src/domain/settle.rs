@@ -75,13 +75,16 @@ pub fn settle(
             let is_doubted = matches!(verdict, Some((Verdict::Doubted(_), _)));
             settle_second(subscription, shard, (sent, answer, is_doubted), now);
         }
+        Kind::Start if subscription.place.route.repeats_starts() => {
+            settle_repeatable_start(subscription, shard, (sent, answer), &mut settled, now);
+        }
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
         Kind::Update | Kind::End => {
             settle_card(subscription, shard, (sent, answer), &mut settled, now);
         }
     }
-    if sent.plan.kind == Kind::Start && token.is_some_and(|token| !token.is_good()) {
-        start_by_another_token(subscription);
+    if token.is_some_and(|token| !token.is_good()) {
+        try_by_another_token(subscription, sent.plan.kind);
     }
     if let Some((verdict, rejection)) = verdict {
         apply_verdict(subscription, token, (sent, verdict, rejection), &mut settled, now);
@@ -161,11 +164,36 @@ fn settle_start(
     }
 }
 
-/// The token that Apple refused was replaced while the start was under way: the new one was not tried yet.
-fn start_by_another_token(subscription: &mut Subscription) {
-    if let (State::PendingStart, Some(exception)) =
-        (subscription.state, &mut subscription.exception)
-    {
+/// A start that may be repeated is in no doubt. It is settled as what changes a card, and says besides that there is one.
+fn settle_repeatable_start(
+    subscription: &mut Subscription,
+    shard: &Shard,
+    (sent, answer): (&Sent, Answer<'_>),
+    settled: &mut Settled,
+    now: Time,
+) {
+    match answer {
+        Answer::Is(Outcome::Accepted { .. }) if subscription.state == State::PendingStart => {
+            let reason = subscription.closing.then_some(Reason::ContactChanged);
+            subscription.turn(subscription.place.route.started(), reason, Cause::Provider);
+            settled.events.push(Event::of(subscription, EventKind::SubscriptionStarted, now));
+        }
+        Answer::Is(Outcome::Rejected(_) | Outcome::NotSent { .. }) => {
+            subscription.starts_begun = (subscription.starts_begun - 1).max(0);
+        }
+        Answer::Is(Outcome::Accepted { .. } | Outcome::Unknown { .. }) | Answer::InFlight(_) => {}
+    }
+    settle_card(subscription, shard, (sent, answer), settled, now);
+}
+
+/// The token that was refused is not the one by which the next push goes: that was not tried yet.
+fn try_by_another_token(subscription: &mut Subscription, kind: Kind) {
+    let concerned = match subscription.state {
+        State::PendingStart => kind == Kind::Start || subscription.place.route.shares_token(),
+        State::Active => subscription.place.route.shares_token(),
+        _ => false,
+    };
+    if let Some(exception) = subscription.exception.as_mut().filter(|_| concerned) {
         (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
     }
 }
@@ -220,7 +248,7 @@ fn note_flight(
     (sent, answer): (&Sent, Answer<'_>),
 ) {
     let plan = &sent.plan;
-    if subscription.card.token != plan.token || subscription.closing {
+    if !subscription.goes_by(plan.token) || subscription.closing {
         return;
     }
     let exception = subscription.own_exception(shard);
@@ -333,11 +361,13 @@ pub fn begin_start(
     }
     subscription.touch(shard, now);
     subscription.starts_begun += 1;
-    subscription.start_doubt_until = Some(now + plan::START_DOUBT);
-    subscription.alerted = subscription.alerted.max(plan.alert);
-    if subscription.starts_begun >= STARTS_MAX {
-        subscription.reason = Some(Reason::StartUnknown);
+    if !subscription.place.route.repeats_starts() {
+        subscription.start_doubt_until = Some(now + plan::START_DOUBT);
+        if subscription.starts_begun >= STARTS_MAX {
+            subscription.reason = Some(Reason::StartUnknown);
+        }
     }
+    subscription.alerted = subscription.alerted.max(plan.alert);
     plan.version = subscription.version;
     true
 }

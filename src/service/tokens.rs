@@ -23,6 +23,8 @@ use crate::secrets::{Context, Sealed};
 use crate::store::{self, Tx};
 use serde::{Deserialize, Serialize};
 
+pub(super) use of_device::rearm;
+
 /// A registration, checked for form. The value is sealed for the row `id` before the transaction begins.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the words of device_service.proto")]
@@ -180,6 +182,8 @@ async fn register_within(
     };
     let mut change = Change { devices: vec![device.clone()], ..Change::default() };
     drop_replaced(tx, &asked, &device, &mut change, now).await?;
+    // What is dropped is read again below, and must not be written twice.
+    store::apply(tx, std::mem::take(&mut change)).await?;
     let registration = Registration { asked, device, token, known, now };
     let outcome = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
@@ -330,6 +334,11 @@ async fn revoke_within(
             change.due.push((shard.id, now));
             change.subscriptions.push(subscription);
         }
+    }
+    if token.kind.is_fcm() {
+        let reason = (Why::TokenRevoked, Cause::Device);
+        let change = &mut change;
+        of_device::go_without(tx, device.key, &token, reason, (change, now)).await?;
     }
     token.invalid = token.invalid.or_else(|| Some((now, "REVOKED".to_owned())));
     change.tokens.push(token);
