@@ -108,6 +108,7 @@ async fn revisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer_null("stale_at"))
         .col(double_null("relevance_score"))
         .col(big_integer_null("dismiss_at"))
+        .col(big_integer_null("observed_at"))
         .col(big_integer("created_at"))
         .primary_key(Index::create().col("activity_key").col("number"))
         .foreign_key(

@@ -105,7 +105,6 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text_null("closed_card_id"))
         .col(boolean("is_exceptional"))
         .col(big_integer_null("look_at"))
-        .col(big_integer("targeted"))
         .col(big_integer("alerted"))
         .col(boolean("closing"))
         .col(small_integer_null("reported_state"))
@@ -135,6 +134,9 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 /// What a subscription has of its own where it differs from its shard.
 fn own_columns(table: &mut TableCreateStatement) {
     table
+        .col(big_integer("targeted_end"))
+        .col(big_integer("targeted_update"))
+        .col(big_integer("targeted_alert"))
         .col(big_integer_null("own_delivered"))
         .col(big_integer_null("own_last_stamp"))
         .col(big_integer_null("in_flight_revision"))

@@ -12,6 +12,7 @@ use super::revision::{Number, Revision};
 use super::rooms::Rooms;
 use super::shard::{Place, Route, Shard};
 use super::subscription::{Card, Cause, Exception, Reason, State, Subscription};
+use super::targeted::Targeted;
 use crate::clock::Time;
 
 /// A device of the audience.
@@ -32,7 +33,7 @@ pub struct Candidate {
 pub struct Marked<'a> {
     /// The newest marked revision for everyone; 0 where none is marked yet.
     pub newest: Number,
-    /// The marked ends for targets, in order: they also reach devices that are found after them.
+    /// The marked revisions for targets that still count, in order: they also reach devices that are found after them.
     pub targeted: &'a [Revision],
     /// The present.
     pub now: Time,
@@ -90,13 +91,16 @@ fn add(
     change.subscriptions.push(subscription);
 }
 
-/// How many ends for targets are looked at for a device that comes later: the newest.
+/// How many revisions for targets are looked at for a device that comes later: the newest.
 pub const TARGETED_MAX: u64 = 256;
 
-/// The newest of these revisions that targets the device; 0 where none does.
-pub fn targeted(revisions: &[Revision], device: &Device) -> Number {
-    let targets = revisions.iter().filter(|revision| revision.targets(device));
-    targets.map(|revision| revision.number).max().unwrap_or(0)
+/// What these revisions, in order, ask of the device.
+pub fn targeted(revisions: &[Revision], device: &Device) -> Targeted {
+    let mut targeted = Targeted::default();
+    for revision in revisions.iter().filter(|revision| revision.targets(device)) {
+        targeted.note(revision);
+    }
+    targeted
 }
 
 /// Where pushes of the activity's current run to this device go.
@@ -136,7 +140,7 @@ pub fn new_subscription(
         closed_card: None,
         exception: Some(Exception::default()),
         look_at: Some(now),
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         report: None,

@@ -32,6 +32,7 @@ pub mod settle;
 pub mod shard;
 pub mod start;
 pub mod subscription;
+pub mod targeted;
 pub mod tenant;
 pub mod token;
 pub mod update;

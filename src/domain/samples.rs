@@ -13,6 +13,7 @@ use super::revision::{Number, Revision, RevisionAlert, Scope, Target};
 use super::settle::Sent;
 use super::shard::{Place, Route, Shard};
 use super::subscription::{Card, Cause, Exception, State, Subscription};
+use super::targeted::Targeted;
 use super::token::{Token, TokenKind};
 use crate::clock::Time;
 use crate::secrets::Sealed;
@@ -122,7 +123,7 @@ pub(crate) fn pending_start(shard: &Shard) -> Subscription {
         second: None,
         closed_card: None,
         exception: Some(Exception::default()),
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         look_at: None,
@@ -163,6 +164,7 @@ pub(crate) fn update(number: Number) -> Revision {
         stale_at: None,
         relevance_score: None,
         dismiss_at: None,
+        observed_at: None,
         created_at: NOW,
     }
 }

@@ -382,7 +382,7 @@ pub fn finish(subscription: &mut Subscription, shard: &Shard, sent: &Sent, compl
     let clears = |subscription: &Subscription, delivered: Number| {
         revision >= shard.delivered
             && delivered <= shard.delivered
-            && subscription.targeted <= shard.delivered
+            && subscription.targeted.newest() <= shard.delivered
             && subscription.second.is_none()
             && !subscription.closing
     };

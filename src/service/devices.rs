@@ -261,8 +261,7 @@ async fn report_within(
     let run = subscription.place.run;
     let newest = store::revisions::newest_for_everyone(tx, activity.key, run, activity.revision);
     let run_ended = newest.await?.is_some_and(|revision| revision.is_end());
-    let target = store::revisions::get(tx, activity.key, subscription.targeted).await?;
-    let ended = run_ended || target.is_some_and(|revision| revision.is_end());
+    let ended = run_ended || subscription.targeted.end > 0;
     let report = (asked.state, id);
     let events = report::report(&mut subscription, &shard, report, ended, now);
     device.last_seen_at = now;

@@ -33,7 +33,7 @@ pub struct RouteProgress {
     pub ended: i64,
 }
 
-/// How far a revision is.
+/// How far a run is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The audience is still being turned into subscriptions; the counts grow.
@@ -42,7 +42,8 @@ pub struct Progress {
     pub routes: Vec<RouteProgress>,
 }
 
-/// How far a revision of a run is.
+/// How far a run is, where `wanted` is the newest revision for everyone: each subscription is compared with that, or
+/// with what is asked of it alone.
 pub async fn progress(
     on: &impl On,
     activity: ActivityKey,
@@ -125,13 +126,21 @@ fn is_failed(wanted: Number) -> Condition {
     Condition::any().add(is(State::Invalidated)).add(given_up)
 }
 
+/// What it should show: `Targeted::wanted` in SQL.
+fn own_wanted(wanted: Number) -> Expr {
+    Expr::case(Column::TargetedEnd.gt(0), Expr::col((Entity, Column::TargetedEnd)))
+        .case(Column::TargetedUpdate.gt(wanted), Expr::col((Entity, Column::TargetedUpdate)))
+        .finally(wanted)
+        .into()
+}
+
 /// What it was delivered, as an exception of its own or with its shard, is older.
 fn is_behind(wanted: Number) -> Condition {
     let delivered = Func::coalesce([
         Expr::col((Entity, Column::OwnDelivered)),
         Expr::col((shard::Entity, shard::Column::Delivered)),
     ]);
-    Condition::all().add(Expr::from(delivered).lt(wanted))
+    Condition::all().add(Expr::from(delivered).lt(own_wanted(wanted)))
 }
 
 /// It was tried in vain and waits for nothing, or nobody knows whether it was started. Never NULL, so that it can be
@@ -139,7 +148,7 @@ fn is_behind(wanted: Number) -> Condition {
 fn is_given_up(wanted: Number) -> Condition {
     let refused = Condition::all()
         .add(Column::FailedRevision.is_not_null())
-        .add(Column::FailedRevision.gte(wanted))
+        .add(Expr::col((Entity, Column::FailedRevision)).gte(own_wanted(wanted)))
         .add(Column::RetryAt.is_null())
         .add(Column::InFlightRevision.is_null());
     let unknown = Column::Reason.eq(Reason::StartUnknown.word());

@@ -44,6 +44,7 @@ facts! {
         activities_are_listed_newest_first_in_pages_and_filtered,
         activities_behind_their_marks_are_found,
         revisions_are_found_by_number_run_and_scope,
+        an_observation_is_that_of_the_very_same_target,
         only_live_alerts_are_found_newest_first,
         an_expansion_is_pending_until_it_is_done,
     }

@@ -17,17 +17,30 @@ fn own(delivered: i64) -> Exception {
 type Make = fn(&mut Subscription);
 
 /// Everyone is in a shard that was delivered 4, unless an exception says otherwise.
-const PENDING: [Make; 6] = [
+const PENDING: [Make; 7] = [
     |_| {},
     |row| row.exception = Some(own(0)),
     |row| row.state = State::PendingStart,
     |row| row.exception = Some(Exception { failed: 4, ..own(3) }),
     |row| row.exception = Some(Exception { failed: 5, retry_at: Some(at(5)), ..own(4) }),
     |row| row.exception = Some(Exception { failed: 5, in_flight: Some((5, at(5))), ..own(4) }),
+    |row| {
+        row.targeted.update = 6;
+        row.exception = Some(Exception { failed: 5, ..own(5) });
+    },
 ];
-const ACCEPTED: [Make; 4] = [
+const ACCEPTED: [Make; 6] = [
     |row| row.exception = Some(own(5)),
     |row| row.exception = Some(Exception { failed: 9, ..own(6) }),
+    |row| {
+        row.targeted.update = 4;
+        row.exception = Some(own(5));
+    },
+    |row| {
+        row.targeted.end = 3;
+        row.state = State::Ended;
+        row.exception = Some(own(3));
+    },
     |row| {
         row.state = State::Ended;
         row.exception = Some(own(5));
@@ -39,7 +52,7 @@ const ACCEPTED: [Make; 4] = [
     },
 ];
 const PENDING_TOKEN: [Make; 1] = [|row| row.state = State::PendingToken];
-const FAILED: [Make; 4] = [
+const FAILED: [Make; 5] = [
     |row| row.exception = Some(Exception { failed: 5, ..own(4) }),
     |row| {
         row.state = State::PendingStart;
@@ -50,6 +63,10 @@ const FAILED: [Make; 4] = [
         row.reason = Some(Reason::StartUnknown);
     },
     |row| row.state = State::Invalidated,
+    |row| {
+        row.targeted.end = 3;
+        row.exception = Some(Exception { failed: 3, ..own(2) });
+    },
 ];
 const DISMISSED: [Make; 2] =
     [|row| row.state = State::Dismissed, |row| row.state = State::Dismissed];
@@ -102,10 +119,10 @@ pub(crate) async fn every_subscription_is_counted_once_for_what_it_is(world: Wor
         .unwrap();
     let expected = RouteProgress {
         route: Route::ApnsToken,
-        pending: 6,
-        accepted: 4,
+        pending: 7,
+        accepted: 6,
         pending_token: 1,
-        failed: 4,
+        failed: 5,
         dismissed: 2,
         unreachable: 1,
         ended: 3,

@@ -11,6 +11,7 @@ use tidings::domain::shard::Shard;
 use tidings::domain::subscription::{
     Card, Cause, Exception, Reason, ReportedState, State, Subscription,
 };
+use tidings::domain::targeted::Targeted;
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error;
 use tidings::store::subscriptions::{self, SubscriptionFilter};
@@ -83,7 +84,7 @@ pub(crate) async fn every_field_of_a_subscription_comes_back(world: World) {
             retry_at: Some(at(30)),
             not_before: Some(at(20)),
         }),
-        targeted: 4,
+        targeted: Targeted { end: 4, update: 2, alert: 3 },
         alerted: 3,
         closing: true,
         report: Some((ReportedState::Stale, at(-1))),

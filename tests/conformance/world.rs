@@ -18,6 +18,7 @@ use tidings::domain::push::{Alert, Environment, Operation, Priority};
 use tidings::domain::revision::{Revision, Scope};
 use tidings::domain::shard::{Place, Route, Shard};
 use tidings::domain::subscription::{Card, Cause, State as Following, Subscription};
+use tidings::domain::targeted::Targeted;
 use tidings::domain::tenant::{App, Workspace};
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error::{Error, Result};
@@ -214,6 +215,7 @@ pub(crate) fn revision(activity: &Activity, number: i64) -> Revision {
         stale_at: None,
         relevance_score: None,
         dismiss_at: None,
+        observed_at: None,
         created_at: NOW,
     }
 }
@@ -257,7 +259,7 @@ pub(crate) fn subscription(shard: &Shard, device: &Device) -> Subscription {
         second: None,
         closed_card: None,
         exception: None,
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         look_at: None,

@@ -30,8 +30,9 @@ pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Resul
             .await?;
     let (key, up_to) = (activity.key, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(tx, key, run, up_to).await?;
-    let targeted = store::revisions::targeted_ends(tx, key, run, up_to, TARGETED_MAX).await?;
     let newest = newest.map_or(0, |revision| revision.number);
+    let span = (newest, up_to);
+    let targeted = store::revisions::targeted(tx, (key, run), span, TARGETED_MAX).await?;
     let marked = Marked { newest, targeted: &targeted, now };
     let rooms = Rooms::new(store::shards::of_run_with_room(tx, key, run).await?);
     let candidates = with_existing(tx, key, run, candidates).await?;

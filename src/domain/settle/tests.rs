@@ -111,7 +111,8 @@ fn an_exception_is_cleared_where_its_push_was_accepted_at_the_shards_revision_or
     assert!(!close(&|_| {}, 1, true), "it is ahead of the shard");
     assert!(!close(&|_| {}, 2, false), "the shard stopped early");
     assert!(!close(&|row| row.version += 1, 2, true), "it was written since the claim");
-    assert!(!close(&|row| row.targeted = 3, 2, true), "it is targeted above the shard");
+    assert!(!close(&|row| row.targeted.update = 3, 2, true), "it is targeted above the shard");
+    assert!(!close(&|row| row.targeted.end = 3, 2, true), "and so is an end");
     assert!(!close(&|row| row.second = Some(second()), 2, true), "another card is to be ended");
     assert!(!close(&|row| row.closing = true, 2, true), "another owner has the device");
     let in_flight = |row: &mut Subscription| {

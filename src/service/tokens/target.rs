@@ -125,10 +125,10 @@ async fn add(
         change.shards.extend(rooms.into_due_shards(*now));
         return Ok((subscription, shard));
     }
-    // An end for targets that came before the device joined holds for it too.
-    let (key, run, marked) = (activity.key, activity.run, activity.marked_revision);
-    let ends = store::revisions::targeted_ends(tx, key, run, marked, TARGETED_MAX).await?;
-    subscription.targeted = expand::targeted(&ends, device);
+    // What was asked of targets before the device joined holds for it too.
+    let (place, span) = ((activity.key, activity.run), (wanted, activity.marked_revision));
+    let asked = store::revisions::targeted(tx, place, span, TARGETED_MAX).await?;
+    subscription.targeted = expand::targeted(&asked, device);
     change.shards.extend(rooms.into_due_shards(*now));
     Ok((subscription, shard))
 }
