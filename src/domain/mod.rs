@@ -28,6 +28,7 @@ pub mod rooms;
 pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod service_account;
 pub mod settle;
 pub mod shard;
 pub mod start;

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::ids::TokenId;
 use crate::domain::plan::START_DOUBT;
 use crate::domain::samples::{android, pending_start};
+use std::time::Duration;
 
 fn begun(shard: &Shard) -> (Subscription, Sent) {
     let mut row = pending_start(shard);
@@ -123,4 +124,18 @@ fn a_start_on_android_without_an_answer_stays_pending_and_is_known_to_be_begun()
     begin_start(&mut row, &shard, &mut again.plan, NOW);
     settle(&mut row, &shard, None, (&again, Answer::Is(&unavailable())), NOW);
     assert_eq!(row.starts_begun, 1, "a refusal is not a start, and the first one may be");
+}
+
+#[test]
+fn a_start_that_was_put_off_was_none_and_is_not_tried_in_vain() {
+    let shard = shard();
+    let (mut row, sent) = begun(&shard);
+    let until = NOW + Duration::from_secs(30);
+    let put_off = Outcome::Postponed { reason: "DEVICE_PACED", until };
+    answer(&mut row, &shard, &sent, &put_off);
+    assert_eq!((row.state, row.starts_begun), (State::PendingStart, 0));
+    assert_eq!(row.start_doubt_until, None);
+    let own = row.exception.unwrap();
+    assert_eq!((own.not_before, own.retry_at), (Some(until), None));
+    assert_eq!((own.failed, own.attempts), (0, 0));
 }
