@@ -4,6 +4,7 @@
 //! On Google's route one token of the device serves all of its activities, and the app drops what is not newer by run and
 //! revision: a start that is repeated does no harm.
 
+use super::delivery::Provider;
 use super::ids::TokenId;
 use super::platform::Platform;
 use super::subscription::{State, Subscription};
@@ -23,6 +24,14 @@ impl Route {
         match platform {
             Platform::Ios => Route::ApnsToken,
             Platform::Android => Route::Fcm,
+        }
+    }
+
+    /// The service that its pushes go through.
+    pub fn provider(self) -> Provider {
+        match self {
+            Route::ApnsToken => Provider::Apns,
+            Route::Fcm => Provider::Fcm,
         }
     }
 

@@ -4,7 +4,7 @@ use super::entity::{
     activity, delivery, device, event, expansion, revision, shard, subscription, token,
 };
 use super::on::{On, Tx};
-use super::shards;
+use super::{delivery_counts, shards};
 use crate::domain::change::Change;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::OnConflict;
@@ -27,10 +27,13 @@ pub async fn apply(tx: &Tx, change: Change) -> Result<()> {
     upsert::<shard::Entity, _>(tx, change.shards).await?;
     upsert::<subscription::Entity, _>(tx, change.subscriptions).await?;
     upsert::<token::Entity, _>(tx, change.tokens).await?;
+    let tally = delivery_counts::tally(&change.deliveries);
+    let slot = delivery_counts::slot(&change.deliveries);
     insert::<delivery::ActiveModel>(tx, models::<delivery::Model, _>(change.deliveries)?).await?;
     let events = change.events.into_iter().map(event::ActiveModel::from).collect();
     insert::<event::ActiveModel>(tx, events).await?;
-    shards::bring_forward(tx, &change.due).await
+    shards::bring_forward(tx, &change.due).await?;
+    delivery_counts::add(tx, tally, slot).await
 }
 
 /// Inserts rows, and replaces those whose key exists.

@@ -30,6 +30,7 @@ pub mod apps;
 pub mod clock;
 pub mod credentials;
 pub mod deliveries;
+pub mod delivery_counts;
 pub mod devices;
 pub mod events;
 pub mod expansions;

@@ -9,6 +9,7 @@
 
 mod activities;
 mod audiences;
+mod deliveries;
 mod log;
 mod progress;
 mod requests;
@@ -56,9 +57,14 @@ facts! {
         a_device_belongs_by_contact_by_id_or_by_workspace,
         a_candidate_brings_its_newest_good_push_to_start_token,
     }
-    log {
+    deliveries {
         every_field_of_a_delivery_comes_back,
-        deliveries_are_listed_newest_first_and_filtered,
+        every_filter_and_every_pair_of_filters_finds_what_fits,
+        pages_in_both_orders_stay_the_same_while_rows_are_added,
+        a_page_looks_at_no_more_rows_than_its_bound,
+        every_delivery_is_counted_once_by_run_and_by_time,
+    }
+    log {
         events_are_kept_in_the_order_of_their_commits,
         thousands_of_rows_are_written_in_one_change,
     }
