@@ -4,8 +4,9 @@ use super::steps::{self, Answered, Closing, Place, Slice, Work};
 use super::{Claim, Dispatcher, UNSETTLED_MAX};
 use crate::bus::Ring;
 use crate::clock::Time;
+use crate::domain::delivery::Provider;
 use crate::domain::ids::TokenId;
-use crate::domain::outcome::{Class, Outcome};
+use crate::domain::outcome::Outcome;
 use crate::domain::settle::Sent;
 use crate::error::Result;
 use crate::store::Lane;
@@ -19,7 +20,11 @@ pub(super) async fn slice(
     answered: Vec<Answered>,
     in_flight: Vec<Sent>,
 ) -> Result<Vec<Sent>> {
-    let answer_max = claim.dispatcher.shared.apns.answer_max();
+    let shared = &claim.dispatcher.shared;
+    let answer_max = match work.shard.place.route.provider() {
+        Provider::Apns => shared.apns.answer_max(),
+        Provider::Fcm => shared.fcm.answer_max(),
+    };
     let slice = Arc::new(Slice { place: Place::of(work), answered, in_flight, answer_max });
     write_slice(&claim.dispatcher, slice).await
 }
@@ -68,7 +73,7 @@ fn dead_tokens(slice: &Slice) -> Vec<TokenId> {
         return Vec::new();
     }
     let is_dead = |answered: &&Answered| match &answered.outcome {
-        Outcome::Rejected(rejection) => rejection.class == Class::Token,
+        Outcome::Rejected(rejection) => rejection.is_about_a_dead_token(),
         _ => false,
     };
     let dead = slice.answered.iter().filter(is_dead);

@@ -1,6 +1,8 @@
 //! What an answer leaves behind. Facts (what was sent, what was accepted, which alert rode along) are recorded whatever
 //! happened to the subscription meanwhile; what counts as delivered only where nothing did.
 
+mod shared_token;
+
 use super::device::Obstacle;
 use super::event::{Event, EventKind};
 use super::outcome::{Class, Outcome, Rejection};
@@ -76,7 +78,7 @@ pub fn settle(
             settle_second(subscription, shard, (sent, answer, is_doubted), now);
         }
         Kind::Start if subscription.place.route.repeats_starts() => {
-            settle_repeatable_start(subscription, shard, (sent, answer), &mut settled, now);
+            shared_token::settle_start(subscription, shard, (sent, answer), &mut settled, now);
         }
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
         Kind::Update | Kind::End => {
@@ -84,7 +86,7 @@ pub fn settle(
         }
     }
     if token.is_some_and(|token| !token.is_good()) {
-        try_by_another_token(subscription, sent.plan.kind);
+        shared_token::try_by_another(subscription, sent.plan.kind);
     }
     if let Some((verdict, rejection)) = verdict {
         apply_verdict(subscription, token, (sent, verdict, rejection), &mut settled, now);
@@ -161,40 +163,6 @@ fn settle_start(
         }
         // It stays in doubt: `START_DOUBT` began when it was written ahead.
         Answer::Is(Outcome::Unknown { .. }) | Answer::InFlight(_) => {}
-    }
-}
-
-/// A start that may be repeated is in no doubt. It is settled as what changes a card, and says besides that there is one.
-fn settle_repeatable_start(
-    subscription: &mut Subscription,
-    shard: &Shard,
-    (sent, answer): (&Sent, Answer<'_>),
-    settled: &mut Settled,
-    now: Time,
-) {
-    match answer {
-        Answer::Is(Outcome::Accepted { .. }) if subscription.state == State::PendingStart => {
-            let reason = subscription.closing.then_some(Reason::ContactChanged);
-            subscription.turn(subscription.place.route.started(), reason, Cause::Provider);
-            settled.events.push(Event::of(subscription, EventKind::SubscriptionStarted, now));
-        }
-        Answer::Is(Outcome::Rejected(_) | Outcome::NotSent { .. }) => {
-            subscription.starts_begun = (subscription.starts_begun - 1).max(0);
-        }
-        Answer::Is(Outcome::Accepted { .. } | Outcome::Unknown { .. }) | Answer::InFlight(_) => {}
-    }
-    settle_card(subscription, shard, (sent, answer), settled, now);
-}
-
-/// The token that was refused is not the one by which the next push goes: that was not tried yet.
-fn try_by_another_token(subscription: &mut Subscription, kind: Kind) {
-    let concerned = match subscription.state {
-        State::PendingStart => kind == Kind::Start || subscription.place.route.shares_token(),
-        State::Active => subscription.place.route.shares_token(),
-        _ => false,
-    };
-    if let Some(exception) = subscription.exception.as_mut().filter(|_| concerned) {
-        (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
     }
 }
 
