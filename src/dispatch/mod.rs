@@ -22,6 +22,7 @@ use crate::domain::ids::ShardId;
 use crate::domain::plan::Present;
 use crate::error::Result;
 use crate::provider::apns::Apns;
+use crate::provider::fcm::Fcm;
 use crate::secrets::Keyring;
 use crate::store::{self, Store};
 use std::collections::HashSet;
@@ -50,6 +51,7 @@ pub struct Dispatcher {
 struct Shared {
     store: Store,
     apns: Apns,
+    fcm: Fcm,
     keyring: Arc<Keyring>,
     clock: Clock,
     bus: Bus,
@@ -68,6 +70,7 @@ struct Shared {
 pub struct Parts {
     pub store: Store,
     pub apns: Apns,
+    pub fcm: Fcm,
     pub keyring: Arc<Keyring>,
     pub clock: Clock,
     pub bus: Bus,
@@ -87,6 +90,7 @@ impl Dispatcher {
             credentials: credentials::Cache::default(),
             store: parts.store,
             apns: parts.apns,
+            fcm: parts.fcm,
             keyring: parts.keyring,
             clock: parts.clock,
             bus: parts.bus,

@@ -9,6 +9,7 @@ pub mod close;
 pub mod content;
 pub mod delivery;
 pub mod device;
+pub mod device_token;
 pub mod event;
 pub mod expand;
 pub mod expansion;
@@ -24,6 +25,7 @@ pub mod report;
 pub mod retry;
 pub mod revision;
 pub mod rooms;
+pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod service_account;

@@ -179,8 +179,14 @@ async fn register_within(
     if device.contact_key != before.contact_key && !before.contact_key.is_empty() {
         end_for_old_contact(tx, &before, &mut change, now).await?;
     }
-    change.devices.push(device);
+    let opened = before.obstacle().is_some() && device.obstacle().is_none();
+    change.devices.push(device.clone());
     store::apply(tx, change).await?;
+    if opened {
+        let mut change = Change::default();
+        super::tokens::rearm(tx, &device, &mut change, now).await?;
+        store::apply(tx, change).await?;
+    }
     Ok(created)
 }
 

@@ -12,6 +12,7 @@ mod load;
 mod mark;
 mod settle;
 mod sweep;
+mod tokens;
 
 pub use begin::begin;
 pub use close::{Closing, close_claim, postpone};
@@ -20,3 +21,4 @@ pub use load::{Loaded, Planned, Work, load};
 pub use mark::mark;
 pub use settle::{Answered, Made, Place, Slice, settle_slice};
 pub use sweep::{new_mark, wake};
+pub use tokens::lose_tokens;
