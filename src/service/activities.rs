@@ -267,7 +267,8 @@ async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> {
         activity.external_id = String::new();
         activity.origin = Origin::Backend;
     }
-    if let Some(revision) = store::revisions::get(on, key, accepted.revision).await? {
+    let (run, up_to) = (accepted.run, accepted.revision);
+    if let Some(revision) = store::revisions::newest_for_everyone(on, key, run, up_to).await? {
         if is_later_run {
             activity.started_at = revision.created_at;
         }

@@ -9,6 +9,7 @@
 
 mod activities;
 mod audiences;
+mod deletions;
 mod log;
 mod progress;
 mod requests;
@@ -55,6 +56,10 @@ facts! {
         of_a_contact_the_latest_device_that_can_show_it_is_taken,
         a_device_belongs_by_contact_by_id_or_by_workspace,
         a_candidate_brings_its_newest_good_push_to_start_token,
+    }
+    deletions {
+        deleted_runs_are_removed_in_batches_and_nothing_else,
+        an_activity_with_deleted_runs_is_found_until_it_is_purged,
     }
     log {
         every_field_of_a_delivery_comes_back,

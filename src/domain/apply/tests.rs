@@ -129,9 +129,12 @@ fn the_expected_revision_holds_for_every_action() {
         let expected = Expected { revision: Some(revision), run: None };
         Start { expected, ..asked() }
     };
-    let reason = |present, revision| apply(present, expecting(revision), None, NOW).err();
-    assert!(reason(None, 0).is_none() && reason(Some(&active()), 1).is_none());
-    for (present, revision) in [(None, 1), (Some(&active()), 0)] {
-        assert_eq!(reason(present, revision).unwrap().reason, Reason::RevisionMismatch);
-    }
+    let active = active();
+    let reason = |present, revision| {
+        let refused = apply(present, expecting(revision), None, NOW).err();
+        refused.map(|error| error.reason)
+    };
+    assert_eq!((reason(None, 0), reason(Some(&active), 1)), (None, None));
+    let mismatch = Some(Reason::RevisionMismatch);
+    assert_eq!((reason(None, 1), reason(Some(&active), 0)), (mismatch, mismatch));
 }
