@@ -20,6 +20,7 @@ pub async fn is_settled(on: &impl On, activity: ActivityKey, up_to: Run) -> Resu
 /// Removes some of what belongs to the runs up to this one: subscriptions with the tokens of their cards, then
 /// revisions, then the rest. Says whether nothing is left.
 pub async fn remove_runs(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64) -> Result<bool> {
+    hold_shards(tx, activity, up_to).await?;
     if remove_subscriptions(tx, activity, up_to, limit).await?
         || remove_revisions(tx, activity, up_to, limit).await?
     {
@@ -36,6 +37,22 @@ pub async fn remove_runs(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64)
         .exec(&tx.handle().db)
         .await?;
     Ok(true)
+}
+
+/// Who writes a subscription holds its shard: so nobody writes one again that is removed here.
+async fn hold_shards(tx: &Tx, activity: ActivityKey, up_to: Run) -> Result<()> {
+    let handle = tx.handle();
+    if !handle.holds() {
+        return Ok(());
+    }
+    let query = shard::Entity::find()
+        .select_only()
+        .column(shard::Column::Id)
+        .filter(shard::Column::ActivityKey.eq(activity.0))
+        .filter(shard::Column::Run.lte(up_to))
+        .order_by_asc(shard::Column::Id);
+    let _: Vec<Uuid> = handle.hold(query).into_tuple().all(&handle.db).await?;
+    Ok(())
 }
 
 /// Says whether there were any.
