@@ -259,7 +259,8 @@ async fn report_within(
     let glance = tx.glance();
     let activity = super::activities::existing(&glance, workspace, &asked.activity_id).await?;
     let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
-    let all = store::subscriptions::with_shards(tx, all).await?;
+    let mut all = store::subscriptions::with_shards(tx, all).await?;
+    all.retain(|(row, _)| row.place.run > activity.deleted_run);
     let id = asked.device_activity_id.as_deref();
     let (mut subscription, shard) = choose(all, asked.run, id)?;
     let run = subscription.place.run;
