@@ -70,8 +70,8 @@ pub async fn find(
     query.one(&on.handle().db).await?.map(Subscription::try_from).transpose()
 }
 
-/// Members of a shard that is held, by their ids, in order, to be changed: one that has moved to another shard meanwhile
-/// comes with that held too.
+/// Members of a shard that is held, by their ids, in order, to be changed: one that has moved to another shard
+/// meanwhile comes with that held too.
 pub async fn of_held_shard(
     tx: &Tx,
     shard: ShardId,
@@ -130,6 +130,20 @@ pub async fn open_of_devices_in_run(
         .filter(Column::Run.eq(run))
         .filter(Column::DeviceKey.is_in(devices.iter().map(|device| device.0)))
         .filter(Column::State.is_in(OPEN.map(Code::code)));
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Those of a device that ended since then, oldest first.
+pub async fn ended_of_device(
+    on: &impl On,
+    device: DeviceKey,
+    since: Time,
+) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::DeviceKey.eq(device.0))
+        .filter(Column::State.eq(State::Ended.code()))
+        .filter(Column::UpdatedAt.gte(since.0))
+        .order_by_asc(Column::Id);
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 

@@ -11,6 +11,8 @@ mod activities;
 mod audiences;
 #[path = "../databases/mod.rs"]
 mod databases;
+mod deletions;
+mod deliveries;
 mod leases;
 mod log;
 mod progress;
@@ -74,6 +76,10 @@ facts! {
         of_a_contact_the_latest_device_that_can_show_it_is_taken,
         a_candidate_brings_its_newest_good_push_to_start_token,
     }
+    deletions {
+        deleted_runs_are_removed_in_batches_and_nothing_else,
+        an_activity_with_deleted_runs_is_found_until_it_is_purged,
+    }
     leases {
         a_due_shard_is_claimed_once_until_its_lease_is_over,
         a_newer_claim_fences_an_older_one_off,
@@ -82,9 +88,14 @@ facts! {
         claims_at_the_same_time_share_the_shards_out,
         the_present_is_told_by_the_database_or_by_the_only_process,
     }
-    log {
+    deliveries {
         every_field_of_a_delivery_comes_back,
-        deliveries_are_listed_newest_first_and_filtered,
+        every_filter_and_every_pair_of_filters_finds_what_fits,
+        pages_in_both_orders_stay_the_same_while_rows_are_added,
+        a_page_looks_at_no_more_rows_than_its_bound,
+        every_delivery_is_counted_once_by_run_and_by_time,
+    }
+    log {
         events_are_kept_in_the_order_of_their_commits,
         thousands_of_rows_are_written_in_one_change,
     }

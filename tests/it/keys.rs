@@ -9,10 +9,10 @@ use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
 use tidings::proto::v1::{
     ActivityType, AddMembersRequest, CreateActivityTypeRequest, CreateApiKeyRequest,
     CreateAppRequest, CreateSegmentRequest, CreateWorkspaceRequest, DeleteApiKeyRequest,
-    GetActivityRequest, GetDeviceRequest, GetSegmentRequest, ListActivitiesRequest,
-    ListActivityTypesRequest, ListApiKeysRequest, ListAppsRequest, ListCredentialsRequest,
-    ListDeliveriesRequest, ListDevicesRequest, ListMembersRequest, ListSegmentsRequest,
-    ListSubscriptionsRequest, ListWorkspacesRequest, RemoveMembersRequest,
+    GetActivityRequest, GetDeliveryStatsRequest, GetDeviceRequest, GetSegmentRequest,
+    ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest, ListAppsRequest,
+    ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest, ListMembersRequest,
+    ListSegmentsRequest, ListSubscriptionsRequest, ListWorkspacesRequest, RemoveMembersRequest,
     ReportActivityStateRequest, RevokeTokenRequest, StreamUpdatesRequest, WatchActivityRequest,
 };
 use tonic::Code;
@@ -81,7 +81,11 @@ async fn writing_devices(caller: &Caller, app_id: &str) -> Vec<tonic::Result<()>
 }
 
 async fn reading_deliveries(caller: &Caller) -> Vec<tonic::Result<()>> {
-    vec![caller.log().list_deliveries(ListDeliveriesRequest::default()).await.map(drop)]
+    let count = GetDeliveryStatsRequest { activity_id: ACTIVE.to_owned(), ..Default::default() };
+    vec![
+        caller.log().list_deliveries(ListDeliveriesRequest::default()).await.map(drop),
+        caller.log().get_delivery_stats(count).await.map(drop),
+    ]
 }
 
 async fn reading_segments(caller: &Caller) -> Vec<tonic::Result<()>> {

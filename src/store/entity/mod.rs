@@ -8,6 +8,7 @@ pub(super) mod arrival;
 pub(super) mod clock;
 pub(super) mod credential;
 pub(super) mod delivery;
+pub(super) mod delivery_count;
 pub(super) mod device;
 pub(super) mod event;
 pub(super) mod expansion;
