@@ -9,6 +9,7 @@
 
 mod credentials;
 mod expand;
+mod live;
 mod mark;
 mod purge;
 mod segments;

@@ -96,6 +96,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         stale_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
         relevance_score: Some(f64::NAN),
         expected_revision: Some(-1),
+        audience_mode: 9,
     };
     let fields = [
         "request_id",
@@ -107,6 +108,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         "audience",
         "app_ids[0]",
         "device_preference",
+        "audience_mode",
         "alert.title",
         "priority",
         "relevance_score",
