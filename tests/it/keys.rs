@@ -8,11 +8,11 @@ use tidings::proto::v1::device_service_client::DeviceServiceClient;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
 use tidings::proto::v1::{
     ActivityType, CreateActivityTypeRequest, CreateApiKeyRequest, CreateAppRequest,
-    CreateWorkspaceRequest, DeleteApiKeyRequest, GetActivityRequest, GetDeliveryStatsRequest,
-    GetDeviceRequest, ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest,
-    ListAppsRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
-    ListSubscriptionsRequest, ListWorkspacesRequest, ReportActivityStateRequest,
-    RevokeTokenRequest, StreamUpdatesRequest, WatchActivityRequest,
+    CreateWorkspaceRequest, DeleteApiKeyRequest, ExportDeliveriesRequest, GetActivityRequest,
+    GetDeliveryStatsRequest, GetDeviceRequest, ListActivitiesRequest, ListActivityTypesRequest,
+    ListApiKeysRequest, ListAppsRequest, ListCredentialsRequest, ListDeliveriesRequest,
+    ListDevicesRequest, ListSubscriptionsRequest, ListWorkspacesRequest,
+    ReportActivityStateRequest, RevokeTokenRequest, StreamUpdatesRequest, WatchActivityRequest,
 };
 use tonic::Code;
 
@@ -84,6 +84,7 @@ async fn reading_deliveries(caller: &Caller) -> Vec<tonic::Result<()>> {
     vec![
         caller.log().list_deliveries(ListDeliveriesRequest::default()).await.map(drop),
         caller.log().get_delivery_stats(count).await.map(drop),
+        caller.log().export_deliveries(ExportDeliveriesRequest::default()).await.map(drop),
     ]
 }
 

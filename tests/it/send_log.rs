@@ -1,13 +1,15 @@
 //! The send log: its filters, its export and its counts, what they refuse, and what others see of it.
 
+mod export;
+
 use crate::bad_input::{ACTIVE, Bench};
 use crate::calls::{CONTACT, Caller, device, refused, update};
 use crate::harness::{World, shows};
 use prost_types::Timestamp;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::{
-    DeliveryStatus, GetDeliveryStatsRequest, ListDeliveriesRequest, Operation, Provider,
-    ReasonClass, RegisterDeviceRequest,
+    DeliveryStatus, ExportDeliveriesRequest, GetDeliveryStatsRequest, ListDeliveriesRequest,
+    Operation, Provider, ReasonClass, RegisterDeviceRequest,
 };
 use tidings::simulator::Phone;
 use tonic::Code;
@@ -151,6 +153,23 @@ async fn a_search_that_is_wrong_in_every_way_names_every_field() {
         "provider",
     ];
     bench.wrong(&fields, bench.caller.log().list_deliveries(request).await).await;
+    let request = ExportDeliveriesRequest {
+        activity_id: "a\nb".to_owned(),
+        run: Some(-1),
+        revision: Some(-1),
+        operation: 9,
+        device_id: long.clone(),
+        contact_key: long.clone(),
+        app_id: long.clone(),
+        status: 9,
+        reason: long,
+        sent_after: never,
+        sent_before: never,
+        cursor: "nonsense".to_owned(),
+        provider: 9,
+    };
+    let fields = [&["cursor"], &fields[2..]].concat();
+    bench.wrong(&fields, bench.caller.log().export_deliveries(request).await).await;
     bench.world.stop().await;
 }
 
