@@ -2,7 +2,7 @@
 
 use super::ids::{ActivityKey, AppId, DeliveryId, DeviceKey, SubscriptionId, WorkspaceId};
 use super::outcome::Class;
-use super::push::{Environment, Operation};
+use super::push::Environment;
 use super::revision::{Number, Run};
 use crate::clock::Time;
 use std::time::Duration;
@@ -62,6 +62,19 @@ pub struct Delivery {
 /// Deliveries of a workspace are counted by this much of time.
 pub const COUNTED_BY: Duration = Duration::from_mins(15);
 
+/// What a push was to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Make a card.
+    Start,
+    /// Change it.
+    Update,
+    /// End it.
+    End,
+    /// Show an ordinary notification instead, on a device that cannot show the card.
+    Fallback,
+}
+
 /// A service that takes pushes to phones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Provider {
@@ -82,4 +95,31 @@ pub enum Status {
     Unknown,
     /// No push was made.
     Skipped,
+}
+
+/// Whose words a workspace sees beside our own status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Labels {
+    /// Ours.
+    #[default]
+    Tidings,
+    /// Those of Dengage's send log: "Completed" and "Error".
+    Dengage,
+    /// The same as its step by step guide has them: "Delivered" and "Error".
+    DengageDelivered,
+}
+
+impl Labels {
+    /// What people read. Dengage has one word for everything that was not taken, whatever the reason.
+    pub fn label(self, status: Status) -> &'static str {
+        match (self, status) {
+            (Labels::Tidings, Status::Accepted) => "Accepted",
+            (Labels::Tidings, Status::Failed) => "Failed",
+            (Labels::Tidings, Status::Unknown) => "Unknown",
+            (Labels::Tidings, Status::Skipped) => "Skipped",
+            (Labels::Dengage, Status::Accepted) => "Completed",
+            (Labels::DengageDelivered, Status::Accepted) => "Delivered",
+            (Labels::Dengage | Labels::DengageDelivered, _) => "Error",
+        }
+    }
 }

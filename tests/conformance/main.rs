@@ -9,9 +9,9 @@
 
 mod activities;
 mod audiences;
-mod deliveries;
 #[path = "../databases/mod.rs"]
 mod databases;
+mod deliveries;
 mod leases;
 mod log;
 mod progress;

@@ -192,7 +192,6 @@ fn word(operation: Operation) -> &'static str {
         Operation::Start => "start",
         Operation::Update => "update",
         Operation::End => "end",
-        Operation::Fallback => "fallback",
     }
 }
 

@@ -1,7 +1,8 @@
 //! Alerts, priorities, environments, operations.
 
 use crate::clock::Time;
-use crate::domain::push::{Alert, Environment, Operation, Priority};
+use crate::domain::delivery::Operation;
+use crate::domain::push::{Alert, Environment, Priority};
 use crate::grpc::validate::Violations;
 use crate::proto::v1;
 
