@@ -2,7 +2,7 @@
 
 use super::ids::{ActivityKey, AppId, DeliveryId, DeviceKey, SubscriptionId, WorkspaceId};
 use super::outcome::Class;
-use super::push::Environment;
+use super::push::{Environment, Operation};
 use super::revision::{Number, Run};
 use crate::clock::Time;
 use std::time::Duration;
@@ -61,19 +61,6 @@ pub struct Delivery {
 
 /// Deliveries of a workspace are counted by this much of time.
 pub const COUNTED_BY: Duration = Duration::from_mins(15);
-
-/// What a push was to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operation {
-    /// Make a card.
-    Start,
-    /// Change it.
-    Update,
-    /// End it.
-    End,
-    /// Show an ordinary notification instead, on a device that cannot show the card.
-    Fallback,
-}
 
 /// A service that takes pushes to phones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

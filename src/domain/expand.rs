@@ -2,12 +2,12 @@
 
 use super::activity::{Activity, State as ActivityState};
 use super::change::Change;
-use super::delivery::{Delivery, Operation, Status};
+use super::delivery::{Delivery, Status};
 use super::device::{Device, Obstacle};
 use super::event::{Event, EventKind};
 use super::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
 use super::outcome::Class;
-use super::push::Environment;
+use super::push::{Environment, Operation};
 use super::revision::{Number, Revision};
 use super::rooms::Rooms;
 use super::shard::{Place, Route, Shard};

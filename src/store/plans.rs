@@ -5,8 +5,9 @@ use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
 use super::{Config, Store, activities, expansions, members, shards};
 use crate::clock::Time;
-use crate::domain::delivery::{Operation, Provider, Status};
+use crate::domain::delivery::{Provider, Status};
 use crate::domain::ids::{ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, WorkspaceId};
+use crate::domain::push::Operation;
 use sea_orm::{ConnectionTrait, QueryTrait, Statement};
 use tempfile::TempDir;
 

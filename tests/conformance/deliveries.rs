@@ -3,10 +3,10 @@
 use crate::world::{World, after, app, at, delivery, first, workspace};
 use std::time::Duration;
 use tidings::clock::Time;
-use tidings::domain::delivery::{Delivery, Operation, Provider, Status};
+use tidings::domain::delivery::{Delivery, Provider, Status};
 use tidings::domain::ids::DeliveryId;
 use tidings::domain::outcome::Class;
-use tidings::domain::push::Environment;
+use tidings::domain::push::{Environment, Operation};
 use tidings::domain::subscription::Subscription;
 use tidings::store::Page;
 use tidings::store::deliveries::{self, DeliveryFilter, EXAMINED_MAX, Found, Order};

@@ -6,7 +6,7 @@ use tidings::clock::Time;
 use tidings::domain::activity::{Activity, Origin, State};
 use tidings::domain::change::Change;
 use tidings::domain::content::Content;
-use tidings::domain::delivery::{self, Delivery, Labels, Provider, Status};
+use tidings::domain::delivery::{Delivery, Labels, Provider, Status};
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::event::{Event, EventKind};
 use tidings::domain::expansion::{Audience, Expansion, Who};
@@ -323,7 +323,7 @@ pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
         app: subscription.place.app,
         provider: Provider::Apns,
         environment: subscription.place.environment,
-        operation: delivery::Operation::Update,
+        operation: Operation::Update,
         first_revision: revision,
         revision,
         alert_revision: 0,

@@ -1,8 +1,7 @@
 //! Alerts, priorities, environments, operations.
 
 use crate::clock::Time;
-use crate::domain::delivery::Operation;
-use crate::domain::push::{Alert, Environment, Priority};
+use crate::domain::push::{Alert, Environment, Operation, Priority};
 use crate::grpc::validate::Violations;
 use crate::proto::v1;
 
