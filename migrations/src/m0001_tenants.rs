@@ -1,9 +1,10 @@
 //! Tenants and what they own: workspaces, apps, credentials, API keys, activity types.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, blob, boolean, pk_uuid, small_integer, small_integer_null, text,
-    text_uniq, uuid,
+    text_null, text_uniq, uuid,
 };
 
 #[derive(DeriveMigrationName)]
@@ -42,7 +43,7 @@ async fn workspaces(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("created_at"))
         .col(big_integer("updated_at"))
         .to_owned();
-    manager.create_table(table).await
+    tables::create(manager, table).await
 }
 
 async fn apps(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -51,7 +52,11 @@ async fn apps(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(pk_uuid("id"))
         .col(uuid("workspace_id"))
         .col(text("name"))
-        .col(text("bundle_id"))
+        .col(small_integer("platform"))
+        .col(text_null("bundle_id"))
+        .col(text_null("package_name"))
+        .col(text_null("fcm_project_id"))
+        .col(small_integer_null("fcm_data_keys"))
         .col(small_integer("default_environment"))
         .col(big_integer("created_at"))
         .col(big_integer("updated_at"))
@@ -63,12 +68,20 @@ async fn apps(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("apps_by_bundle_id")
         .table("apps")
         .col("workspace_id")
         .col("bundle_id")
+        .unique()
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("apps_by_package_name")
+        .table("apps")
+        .col("workspace_id")
+        .col("package_name")
         .unique()
         .to_owned();
     manager.create_index(index).await?;
@@ -88,9 +101,11 @@ async fn credentials(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(pk_uuid("id"))
         .col(uuid("workspace_id"))
         .col(uuid("app_id"))
-        .col(text("apple_key_id"))
-        .col(text("apple_team_id"))
+        .col(text_null("apple_key_id"))
+        .col(text_null("apple_team_id"))
         .col(small_integer_null("environment"))
+        .col(text_null("google_client_email"))
+        .col(text_null("google_key_id"))
         .col(text("sealed_key_id"))
         .col(blob("sealed"))
         .col(big_integer("created_at"))
@@ -104,7 +119,7 @@ async fn credentials(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("credentials_by_app")
         .table("credentials")
@@ -132,7 +147,7 @@ async fn api_keys(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("api_keys_by_workspace")
         .table("api_keys")
@@ -164,5 +179,5 @@ async fn activity_types(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await
+    tables::create(manager, table).await
 }

@@ -4,6 +4,7 @@ use super::Dispatcher;
 use crate::clock::Time;
 use crate::domain::ids::{AppId, WorkspaceId};
 use crate::domain::push::Environment;
+use crate::domain::tenant::Signer;
 use crate::error::{Error, Result};
 use crate::provider::Credential;
 use crate::secrets::Context;
@@ -44,13 +45,17 @@ impl Dispatcher {
             Some(sealed) => {
                 let (workspace, row) = (workspace.to_string(), sealed.id.to_string());
                 let context = Context::credential(&workspace, &row);
-                let key_p8 = self.shared.keyring.open_text(&sealed.sealed, context);
-                Some(Arc::new(Credential {
-                    id: sealed.id,
-                    key_id: sealed.key_id,
-                    team_id: sealed.team_id,
-                    key_p8: key_p8.map_err(Error::internal)?,
-                }))
+                let secret = self.shared.keyring.open_text(&sealed.sealed, context);
+                let secret = secret.map_err(Error::internal)?;
+                match sealed.signer {
+                    Signer::ApnsKey { key_id, team_id, .. } => Some(Arc::new(Credential {
+                        id: sealed.id,
+                        key_id,
+                        team_id,
+                        key_p8: secret,
+                    })),
+                    Signer::ServiceAccount { .. } => None,
+                }
             }
         };
         let mut entries = self.entries();

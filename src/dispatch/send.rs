@@ -85,7 +85,7 @@ pub(super) async fn send(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Res
     let answers = match credential {
         Some(credential) => dispatcher.shared.apns.send(Batch {
             environment: place.environment,
-            bundle_id: Arc::from(work.app.bundle_id.as_str()),
+            bundle_id: Arc::from(work.app.build.id()),
             credential,
             pushes,
         }),

@@ -72,6 +72,7 @@ impl Presentation {
             stale_at: self.stale_at,
             relevance_score: self.relevance_score,
             dismiss_at: None,
+            observed_at: None,
             created_at: now,
         }
     }

@@ -1,6 +1,7 @@
 //! A device: one install of an app, and what it is able to show.
 
 use super::ids::{AppId, DeviceKey, WorkspaceId};
+use super::platform::Platform;
 use super::push::Environment;
 use crate::clock::Time;
 
@@ -23,11 +24,13 @@ pub struct Device {
     pub app: AppId,
     /// The person; empty after a logout.
     pub contact_key: String,
+    /// The operating system: the app's.
+    pub platform: Platform,
     /// The kind of device.
     pub form_factor: FormFactor,
     /// What the system can do follows from it.
     pub os_version: OsVersion,
-    /// The world of its build.
+    /// The world of its build; Android has one.
     pub environment: Environment,
     /// The person allows Live Activities.
     pub activities_enabled: bool,
@@ -59,9 +62,9 @@ pub struct Description {
 pub enum FormFactor {
     /// Not said.
     Unspecified,
-    /// An iPhone.
+    /// A phone.
     Phone,
-    /// An iPad.
+    /// A tablet.
     Tablet,
 }
 
@@ -78,12 +81,16 @@ pub struct OsVersion {
 pub enum Obstacle {
     /// The system is older than iOS 17.2.
     OsCannotStartByPush,
-    /// The person does not allow Live Activities for this app.
+    /// The person does not allow activities for this app.
     ActivitiesDisabled,
+    /// The person does not allow notifications for this Android app, and its activities are notifications.
+    NotificationsDisabled,
     /// The app has not registered a push-to-start token for this type.
     NoPushToStartToken,
     /// Apple rejected the push-to-start token, and no new one came.
     PushToStartTokenRejected,
+    /// The Android app has not registered an FCM token.
+    NoFcmToken,
 }
 
 impl FormFactor {
@@ -118,12 +125,23 @@ impl std::fmt::Display for OsVersion {
 impl Device {
     /// What stands in the way of a start by push, if anything does, tokens aside.
     pub fn obstacle(&self) -> Option<Obstacle> {
-        if self.os_version < PUSH_TO_START_OS {
+        let is_android = self.platform == Platform::Android;
+        if !is_android && self.os_version < PUSH_TO_START_OS {
             Some(Obstacle::OsCannotStartByPush)
         } else if !self.activities_enabled {
             Some(Obstacle::ActivitiesDisabled)
+        } else if is_android && !self.notifications_permission {
+            Some(Obstacle::NotificationsDisabled)
         } else {
             None
+        }
+    }
+
+    /// What stands in the way of a start by push where the device has no token for it.
+    pub fn obstacle_without_token(&self) -> Obstacle {
+        match self.platform {
+            Platform::Ios => Obstacle::NoPushToStartToken,
+            Platform::Android => Obstacle::NoFcmToken,
         }
     }
 
@@ -139,8 +157,10 @@ impl Obstacle {
         match self {
             Obstacle::OsCannotStartByPush => "OS_CANNOT_START_BY_PUSH",
             Obstacle::ActivitiesDisabled => "ACTIVITIES_DISABLED",
+            Obstacle::NotificationsDisabled => "NOTIFICATIONS_DISABLED",
             Obstacle::NoPushToStartToken => "NO_PUSH_TO_START_TOKEN",
             Obstacle::PushToStartTokenRejected => "PUSH_TO_START_TOKEN_REJECTED",
+            Obstacle::NoFcmToken => "NO_FCM_TOKEN",
         }
     }
 
@@ -151,7 +171,10 @@ impl Obstacle {
                 "Activities are started by push from iOS 17.2 on; here the app has to start it."
             }
             Obstacle::ActivitiesDisabled => {
-                "The person does not allow Live Activities for this app."
+                "The person does not allow live activities for this app."
+            }
+            Obstacle::NotificationsDisabled => {
+                "The person does not allow this app's notifications; on Android an activity is one."
             }
             Obstacle::NoPushToStartToken => {
                 "The app has not registered a push-to-start token for this activity type."
@@ -159,6 +182,7 @@ impl Obstacle {
             Obstacle::PushToStartTokenRejected => {
                 "Apple rejected the push-to-start token; the app has to register a new one."
             }
+            Obstacle::NoFcmToken => "The app has not registered an FCM token or installation id.",
         }
     }
 }

@@ -12,6 +12,7 @@ use super::revision::{Number, Revision};
 use super::rooms::Rooms;
 use super::shard::{Place, Route, Shard};
 use super::subscription::{Card, Cause, Exception, Reason, State, Subscription};
+use super::targeted::Targeted;
 use crate::clock::Time;
 
 /// A device of the audience.
@@ -21,8 +22,8 @@ pub struct Candidate {
     pub device: Device,
     /// The contact that it came by; empty where it was named itself.
     pub contact_key: String,
-    /// A good push-to-start token for the type, and its world.
-    pub push_to_start: Option<(TokenId, Environment)>,
+    /// A good token that a start goes by, and its world.
+    pub start_token: Option<(TokenId, Environment)>,
     /// The subscription that it has in this run already, with its shard.
     pub existing: Option<(Subscription, Shard)>,
 }
@@ -32,7 +33,7 @@ pub struct Candidate {
 pub struct Marked<'a> {
     /// The newest marked revision for everyone; 0 where none is marked yet.
     pub newest: Number,
-    /// The marked ends for targets, in order: they also reach devices that are found after them.
+    /// The marked revisions for targets that still count, in order: they also reach devices that are found after them.
     pub targeted: &'a [Revision],
     /// The present.
     pub now: Time,
@@ -74,13 +75,13 @@ fn add(
     change: &mut Change,
 ) {
     let device = &candidate.device;
-    let environment = candidate.push_to_start.map_or(device.environment, |(_, world)| world);
+    let environment = candidate.start_token.map_or(device.environment, |(_, world)| world);
     let place = place(activity, device, environment);
     let shard = rooms.take(activity.workspace, place, marked.newest).id;
     let mut subscription = new_subscription(activity, device, place, shard, marked.now);
     subscription.contact_key.clone_from(&candidate.contact_key);
     subscription.targeted = targeted(marked.targeted, device);
-    let no_token = candidate.push_to_start.is_none().then_some(Obstacle::NoPushToStartToken);
+    let no_token = candidate.start_token.is_none().then(|| device.obstacle_without_token());
     if let Some(obstacle) = device.obstacle().or(no_token) {
         subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
         change.deliveries.push(skipped(activity, &subscription, obstacle, marked.now));
@@ -90,13 +91,16 @@ fn add(
     change.subscriptions.push(subscription);
 }
 
-/// How many ends for targets are looked at for a device that comes later: the newest.
+/// How many revisions for targets are looked at for a device that comes later: the newest.
 pub const TARGETED_MAX: u64 = 256;
 
-/// The newest of these revisions that targets the device; 0 where none does.
-pub fn targeted(revisions: &[Revision], device: &Device) -> Number {
-    let targets = revisions.iter().filter(|revision| revision.targets(device));
-    targets.map(|revision| revision.number).max().unwrap_or(0)
+/// What these revisions, in order, ask of the device.
+pub fn targeted(revisions: &[Revision], device: &Device) -> Targeted {
+    let mut targeted = Targeted::default();
+    for revision in revisions.iter().filter(|revision| revision.targets(device)) {
+        targeted.note(revision);
+    }
+    targeted
 }
 
 /// Where pushes of the activity's current run to this device go.
@@ -106,7 +110,7 @@ pub fn place(activity: &Activity, device: &Device, environment: Environment) -> 
         run: activity.run,
         app: device.app,
         environment,
-        route: Route::ApnsToken,
+        route: Route::of(device.platform),
     }
 }
 
@@ -136,7 +140,7 @@ pub fn new_subscription(
         closed_card: None,
         exception: Some(Exception::default()),
         look_at: Some(now),
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         report: None,

@@ -85,6 +85,10 @@ id!(
     /// A delivery.
     DeliveryId, "dlv"
 );
+id!(
+    /// One process of the server, from its start to its end.
+    ReplicaId, "rep"
+);
 
 #[cfg(test)]
 mod tests {

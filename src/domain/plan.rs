@@ -23,7 +23,7 @@ pub struct Wanted {
     pub run: Run,
     /// The newest marked revision for everyone.
     pub newest: Revision,
-    /// Those with an alert, the newest first, and those that target a member, by number.
+    /// Those for everyone with an alert, the newest first, and those that target a member.
     pub others: Vec<Revision>,
 }
 
@@ -94,16 +94,13 @@ impl Wanted {
     /// The revision that the subscription should show: its targeted end, or the newest of what is asked of everyone and
     /// of it.
     pub fn of(&self, subscription: &Subscription) -> &Revision {
-        let targeted = self.revision(subscription.targeted).filter(|r| !r.is_for_everyone());
-        match targeted {
-            Some(targeted) if targeted.is_end() || targeted.number > self.newest.number => targeted,
-            _ => &self.newest,
-        }
+        let wanted = subscription.targeted.wanted(self.newest.number);
+        self.revision(wanted).unwrap_or(&self.newest)
     }
 
     /// The newest alert that has not expired, above what the device had and up to what it will show.
     fn alert(&self, subscription: &Subscription, above: Number, to: Number, now: Time) -> Number {
-        let for_it = |r: &&Revision| r.is_for_everyone() || r.number == subscription.targeted;
+        let for_it = |r: &&Revision| r.is_for_everyone() || r.number == subscription.targeted.alert;
         std::iter::once(&self.newest)
             .chain(&self.others)
             .filter(for_it)

@@ -37,6 +37,8 @@ pub struct Revision {
     pub relevance_score: Option<f64>,
     /// When an ended card leaves the screen; the system decides if absent.
     pub dismiss_at: Option<Time>,
+    /// When the caller observed what it reports, where it said so.
+    pub observed_at: Option<Time>,
     /// When it was accepted.
     pub created_at: Time,
 }

@@ -7,11 +7,13 @@ use super::device::{Description, Device, FormFactor, OsVersion};
 use super::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId};
 use super::outcome::{Class, Outcome, Rejection};
 use super::plan::{Kind, Next, Plan, Present, Wanted};
+use super::platform::Platform;
 use super::push::{Alert, Environment, Operation, Priority};
 use super::revision::{Number, Revision, RevisionAlert, Scope, Target};
 use super::settle::Sent;
 use super::shard::{Place, Route, Shard};
 use super::subscription::{Card, Cause, Exception, State, Subscription};
+use super::targeted::Targeted;
 use super::token::{Token, TokenKind};
 use crate::clock::Time;
 use crate::secrets::Sealed;
@@ -121,7 +123,7 @@ pub(crate) fn pending_start(shard: &Shard) -> Subscription {
         second: None,
         closed_card: None,
         exception: Some(Exception::default()),
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         look_at: None,
@@ -155,6 +157,7 @@ pub(crate) fn update(number: Number) -> Revision {
         stale_at: None,
         relevance_score: None,
         dismiss_at: None,
+        observed_at: None,
         created_at: NOW,
     }
 }
@@ -241,6 +244,7 @@ pub(crate) fn device(contact_key: &str) -> Device {
         device_id: "phone".to_owned(),
         app: AppId::generate(),
         contact_key: contact_key.to_owned(),
+        platform: Platform::Ios,
         form_factor: FormFactor::Phone,
         os_version: OsVersion { major: 18, minor: 2 },
         environment: Environment::Production,

@@ -2,8 +2,9 @@
 
 use super::device::Obstacle;
 use super::ids::{DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId};
-use super::revision::Number;
+use super::revision::{Number, Revision};
 use super::shard::{Place, Shard};
+use super::targeted::Targeted;
 use crate::clock::Time;
 
 /// One activity run on one device.
@@ -43,8 +44,8 @@ pub struct Subscription {
     pub exception: Option<Exception>,
     /// When it is to be looked at on its own account; if absent, not before its shard has something new.
     pub look_at: Option<Time>,
-    /// The newest revision that targets it; 0 for none.
-    pub targeted: Number,
+    /// What was asked of it beside what is asked of everyone.
+    pub targeted: Targeted,
     /// The newest revision whose alert this device had.
     pub alerted: Number,
     /// The device has another owner now: whatever is on its screen is ended.
@@ -133,7 +134,7 @@ pub enum Reason {
     TokenRevoked,
     /// The token was registered by another device.
     TokenMoved,
-    /// Apple's word for a dead token.
+    /// Apple's or Google's word for a dead token.
     TokenDead(String),
 }
 
@@ -176,10 +177,13 @@ impl Subscription {
         })
     }
 
-    /// Notes the newest revision that targets it.
-    pub fn target(&mut self, shard: &Shard, revision: Number, now: Time) {
-        self.touch(shard, now);
-        self.targeted = self.targeted.max(revision);
+    /// Notes a revision that targets it; says whether that changes anything.
+    pub fn target(&mut self, shard: &Shard, revision: &Revision, now: Time) -> bool {
+        let counts = self.targeted.note(revision);
+        if counts {
+            self.touch(shard, now);
+        }
+        counts
     }
 
     /// Moves to a state.
@@ -239,16 +243,18 @@ impl Reason {
             Reason::TokenRevoked => "The app revoked its token; it registers another one.",
             Reason::TokenMoved => "The token was registered by another device: a new install.",
             Reason::TokenDead(_) => {
-                "Apple rejected the token; the activity goes on when the app registers another one."
+                "The token is dead; the activity goes on when the app registers another one."
             }
         }
     }
 
-    /// Reads a stored word; one that is none of ours is Apple's.
+    /// Reads a stored word; one that is none of ours is a provider's.
     pub fn from_word(word: &str) -> Option<Self> {
-        const OURS: [Reason; 9] = [
+        const OURS: [Reason; 11] = [
             Reason::Obstacle(Obstacle::OsCannotStartByPush),
             Reason::Obstacle(Obstacle::ActivitiesDisabled),
+            Reason::Obstacle(Obstacle::NotificationsDisabled),
+            Reason::Obstacle(Obstacle::NoFcmToken),
             Reason::Obstacle(Obstacle::NoPushToStartToken),
             Reason::Obstacle(Obstacle::PushToStartTokenRejected),
             Reason::StartUnknown,

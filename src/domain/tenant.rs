@@ -1,6 +1,7 @@
 //! Tenants and what they own: workspaces, apps, credentials, API keys.
 
 use super::ids::{ApiKeyId, AppId, CredentialId, WorkspaceId};
+use super::platform::{Build, Platform};
 use super::push::Environment;
 use crate::clock::Time;
 use crate::secrets::Sealed;
@@ -25,25 +26,57 @@ pub struct App {
     pub id: AppId,
     pub workspace: WorkspaceId,
     pub name: String,
-    pub bundle_id: String,
+    /// Fixed when it is created, but for the names of an Android app's data keys.
+    pub build: Build,
+    /// The world of an iOS app's devices that do not say theirs; Android has one world.
     pub default_environment: Environment,
     pub created_at: Time,
     pub updated_at: Time,
 }
 
-/// A `.p8` key that signs the provider tokens of an app, sealed.
+/// What an app's pushes are signed with, sealed.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the words of app.proto")]
 pub struct SealedCredential {
     pub id: CredentialId,
     pub workspace: WorkspaceId,
     pub app: AppId,
-    pub key_id: String,
-    pub team_id: String,
-    /// The only world that the key is good for; both if absent.
-    pub environment: Option<Environment>,
+    pub signer: Signer,
     pub sealed: Sealed,
     pub created_at: Time,
+}
+
+/// The part of a credential that is no secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of app.proto")]
+pub enum Signer {
+    /// A `.p8` key of Apple's.
+    ApnsKey {
+        key_id: String,
+        team_id: String,
+        /// The only world that the key is good for; both if absent.
+        environment: Option<Environment>,
+    },
+    /// A service account of Google's.
+    ServiceAccount { client_email: String, private_key_id: String },
+}
+
+impl Signer {
+    /// The platform whose apps it signs for.
+    pub fn platform(&self) -> Platform {
+        match self {
+            Signer::ApnsKey { .. } => Platform::Ios,
+            Signer::ServiceAccount { .. } => Platform::Android,
+        }
+    }
+
+    /// The provider's id of the key.
+    pub fn key_id(&self) -> &str {
+        match self {
+            Signer::ApnsKey { key_id, .. } => key_id,
+            Signer::ServiceAccount { private_key_id, .. } => private_key_id,
+        }
+    }
 }
 
 /// A secret key of a backend; only the digest of its value is kept.

@@ -1,6 +1,7 @@
 //! Tokens: what they are good for, and when a provider's word that one is dead counts.
 
 use super::ids::{AppId, DeviceKey, SubscriptionId, TokenId, WorkspaceId};
+use super::platform::Platform;
 use super::push::Environment;
 use crate::clock::Time;
 use crate::secrets::Sealed;
@@ -22,7 +23,7 @@ pub struct Token {
     pub app: AppId,
     /// What it is good for.
     pub kind: TokenKind,
-    /// The world it belongs to.
+    /// The world it belongs to; Android has one.
     pub environment: Environment,
     /// A keyed digest of its value.
     pub fingerprint: [u8; 32],
@@ -49,6 +50,30 @@ pub enum TokenKind {
     PushToStart,
     /// Updates and ends one card.
     Update,
+    /// Takes ordinary notifications of an iOS app.
+    ApnsDevice,
+    /// Reaches an Android app with everything.
+    FcmToken,
+    /// The same; where a device has both, this one is used.
+    FcmInstallationId,
+}
+
+impl TokenKind {
+    /// Those that serve all activities of an Android device.
+    pub const FCM: [TokenKind; 2] = [TokenKind::FcmToken, TokenKind::FcmInstallationId];
+
+    /// It serves all activities of its device.
+    pub fn is_fcm(self) -> bool {
+        Self::FCM.contains(&self)
+    }
+
+    /// The platform whose devices have such tokens.
+    pub fn platform(self) -> Platform {
+        match self {
+            TokenKind::PushToStart | TokenKind::Update | TokenKind::ApnsDevice => Platform::Ios,
+            TokenKind::FcmToken | TokenKind::FcmInstallationId => Platform::Android,
+        }
+    }
 }
 
 /// What a provider's 410 means for a token.
@@ -64,6 +89,12 @@ impl Token {
     /// It has not been found to be dead.
     pub fn is_good(&self) -> bool {
         self.invalid.is_none()
+    }
+
+    /// Of a device's good tokens for the same purpose, the one of the highest rank is used: an installation id before a
+    /// token that it takes the place of, then the newest.
+    pub fn rank(&self) -> (bool, Time, TokenId) {
+        (self.kind == TokenKind::FcmInstallationId, self.registered_at, self.id)
     }
 
     /// Weighs a 410. It counts against the later of the token's own time and our receipt of its last registration, and

@@ -7,7 +7,7 @@ use super::change::Change;
 use super::content::Content;
 use super::event::EventKind;
 use super::push::Operation;
-use super::revision::{Scope, Target};
+use super::revision::{Revision, Scope, Target};
 use super::subscription::Cause;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
@@ -17,10 +17,10 @@ use std::time::Duration;
 /// <https://developer.apple.com/documentation/activitykit/displaying-live-data-with-live-activities>
 pub const DISMISSAL_MAX: Duration = Duration::from_hours(4);
 
-/// What the backend asks of everyone.
+/// What the backend asks of everyone, or of some.
 #[derive(Clone, Debug)]
 pub struct Update {
-    /// Replaces the state; the present one stays if absent.
+    /// What to show; what everyone shows now if absent.
     pub content: Option<Content>,
     /// How.
     pub presentation: Presentation,
@@ -28,6 +28,10 @@ pub struct Update {
     pub expected: Expected,
     /// When the caller observed what it reports.
     pub observed_at: Option<Time>,
+    /// Only these; everyone if absent.
+    pub target: Option<Target>,
+    /// The newest observation that the very same target was shown.
+    pub observed_by_target: Option<Time>,
 }
 
 /// The end, for everyone or for some.
@@ -71,7 +75,8 @@ pub struct Updated {
     pub change: Change,
 }
 
-/// Decides about an update for everyone.
+/// Decides about an update. One for some leaves what the activity shows as it is for the others and for what comes
+/// later.
 pub fn update(
     existing: &Activity,
     asked: Update,
@@ -79,7 +84,8 @@ pub fn update(
     now: Time,
 ) -> Result<Updated> {
     check_active(existing, asked.expected)?;
-    let older = |observed: Time| existing.observed_at.is_some_and(|shown| observed < shown);
+    let shown = existing.observed_at.max(asked.observed_by_target);
+    let older = |observed: Time| shown.is_some_and(|shown| observed < shown);
     if asked.observed_at.is_some_and(older) {
         let (activity, change) = (existing.clone(), Change::default());
         return Ok(Updated { activity, ignored: true, dismiss_at: None, change });
@@ -88,12 +94,21 @@ pub fn update(
     let mut activity = existing.clone();
     activity.revision += 1;
     activity.updated_at = now;
-    activity.content = asked.content.unwrap_or(activity.content);
-    activity.observed_at = asked.observed_at.or(activity.observed_at);
+    let content = asked.content.unwrap_or_else(|| activity.content.clone());
     let alert = asked.presentation.alert.as_ref();
-    asked::check_size(&activity, &activity.content, alert, activity_type)?;
+    asked::check_size(&activity, &content, alert, activity_type)?;
+    if asked.target.is_none() {
+        activity.content = content.clone();
+        activity.observed_at = asked.observed_at.or(activity.observed_at);
+    }
+    let revision = Revision {
+        content,
+        scope: asked.target.map_or(Scope::Everyone, Scope::Target),
+        observed_at: asked.observed_at,
+        ..asked.presentation.revision(&activity, Operation::Update, now)
+    };
     let change = Change {
-        revisions: vec![asked.presentation.revision(&activity, Operation::Update, now)],
+        revisions: vec![revision],
         events: vec![asked::event(&activity, EventKind::ActivityUpdated, Cause::Caller, now)],
         activities: vec![activity.clone()],
         ..Change::default()

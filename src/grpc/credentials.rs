@@ -4,19 +4,22 @@ use super::auth::authorized;
 use super::convert::{admin::credential, push::read_environment};
 use super::validate::Violations;
 use super::{Edge, call, named};
-use crate::domain::tenant::Scope;
+use crate::domain::tenant::{Scope, Signer};
 use crate::error::Result;
 use crate::proto::v1::{
     CreateCredentialRequest, CreateCredentialResponse, DeleteCredentialRequest,
     DeleteCredentialResponse, ListCredentialsRequest, ListCredentialsResponse,
 };
 use crate::service::credentials::{self, NewCredential};
+use crate::service::service_accounts::{self, ServiceAccount};
 use secrecy::{ExposeSecret, SecretString};
 use std::mem::take;
 use tonic::Request;
 
 /// A key on P-256 takes some 260 bytes.
 const KEY_BYTES_MAX: usize = 4_096;
+/// A service account takes some 2,400 bytes.
+const ACCOUNT_BYTES_MAX: usize = 16_384;
 
 /// Apple's ids of keys and teams.
 /// <https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns>
@@ -32,16 +35,20 @@ impl Edge {
         let request_id = take(&mut request.request_id);
         let call = call((&principal, "CreateCredential"), request_id, &request, &mut violations);
         let key_p8 = SecretString::from(take(&mut request.apns_key_p8));
-        self.check_key_p8(&key_p8, &mut violations);
+        let account = SecretString::from(take(&mut request.service_account_json));
         let app = violations.our_id("app_id", &request.app_id);
-        apple_id("key_id", &request.key_id, &mut violations);
-        apple_id("team_id", &request.team_id, &mut violations);
-        let environment =
-            violations.known("environment", request.environment).and_then(read_environment);
+        let (secret, signer, project_id) = if account.expose_secret().is_empty() {
+            let signer = self.read_apns_key(&key_p8, &request, &mut violations);
+            (key_p8, signer, None)
+        } else {
+            let is_there = !key_p8.expose_secret().is_empty();
+            refuse_apns_fields(is_there, &request, &mut violations);
+            let (signer, project_id) = read_service_account(&account, &mut violations);
+            (account, signer, Some(project_id))
+        };
         violations.finish()?;
         let app = named(app, "app", &request.app_id)?;
-        let CreateCredentialRequest { key_id, team_id, .. } = request;
-        let new = NewCredential { app, key_p8, key_id, team_id, environment };
+        let new = NewCredential { app, secret, signer, project_id };
         let done = credentials::create(&self.service, &call, new).await?;
         let credential = Some(credential(&done.answer));
         Ok(CreateCredentialResponse { credential, replayed: done.replayed })
@@ -75,6 +82,21 @@ impl Edge {
         Ok(DeleteCredentialResponse { replayed: done.replayed })
     }
 
+    fn read_apns_key(
+        &self,
+        key_p8: &SecretString,
+        request: &CreateCredentialRequest,
+        violations: &mut Violations,
+    ) -> Signer {
+        self.check_key_p8(key_p8, violations);
+        apple_id("key_id", &request.key_id, violations);
+        apple_id("team_id", &request.team_id, violations);
+        let environment =
+            violations.known("environment", request.environment).and_then(read_environment);
+        let (key_id, team_id) = (request.key_id.clone(), request.team_id.clone());
+        Signer::ApnsKey { key_id, team_id, environment }
+    }
+
     fn check_key_p8(&self, key_p8: &SecretString, violations: &mut Violations) {
         let text = key_p8.expose_secret();
         let before = violations.count();
@@ -84,6 +106,47 @@ impl Edge {
         }
         if let Err(problem) = credentials::check_key(&self.service, text) {
             violations.add("apns_key_p8", problem);
+        }
+    }
+}
+
+/// What belongs to a `.p8` key means nothing beside a service account, and is not ignored.
+fn refuse_apns_fields(
+    has_key: bool,
+    request: &CreateCredentialRequest,
+    violations: &mut Violations,
+) {
+    let given = [
+        ("apns_key_p8", has_key),
+        ("key_id", !request.key_id.is_empty()),
+        ("team_id", !request.team_id.is_empty()),
+        ("environment", request.environment != 0),
+    ];
+    for (field, _) in given.iter().filter(|(_, given)| *given) {
+        violations.add(*field, "is given beside service_account_json; only one kind may be");
+    }
+}
+
+/// The account with its project.
+fn read_service_account(json: &SecretString, violations: &mut Violations) -> (Signer, String) {
+    let text = json.expose_secret();
+    let before = violations.count();
+    violations.length("service_account_json", text, 1..=ACCOUNT_BYTES_MAX);
+    let blank =
+        || Signer::ServiceAccount { client_email: String::new(), private_key_id: String::new() };
+    if violations.count() > before {
+        return (blank(), String::new());
+    }
+    match service_accounts::read(text) {
+        Ok(account) => {
+            let ServiceAccount { project_id, client_email, private_key_id, .. } = account;
+            violations.id("service_account_json", &client_email);
+            violations.id("service_account_json", &private_key_id);
+            (Signer::ServiceAccount { client_email, private_key_id }, project_id)
+        }
+        Err(problem) => {
+            violations.add("service_account_json", problem);
+            (blank(), String::new())
         }
     }
 }

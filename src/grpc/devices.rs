@@ -70,10 +70,10 @@ impl DeviceService for Edge {
         let request_id = take(&mut request.request_id);
         let call = call((&principal, "RevokeToken"), request_id, &request, &mut violations);
         violations.id("device_id", &request.device_id);
-        let token = read::token_value("token", &request.token, &mut violations);
+        let values = read::revoked(&request, &mut violations);
         violations.finish()?;
-        let fingerprint = tokens::fingerprint(&self.service, &token);
-        let replayed = tokens::revoke(&self.service, &call, request.device_id, fingerprint).await?;
+        let prints = values.map(|value| tokens::fingerprint(&self.service, &value));
+        let replayed = tokens::revoke(&self.service, &call, request.device_id, prints).await?;
         Ok(Response::new(RevokeTokenResponse { replayed }))
     }
 

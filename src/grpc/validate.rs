@@ -214,6 +214,11 @@ impl Mask {
         self.paths.is_empty() || self.paths.iter().any(|named| named == path)
     }
 
+    /// This field changes, for it is named.
+    pub fn names(&self, path: &str) -> bool {
+        self.paths.iter().any(|named| named == path)
+    }
+
     /// The value, if its field changes.
     pub fn when<T>(&self, path: &str, value: T) -> Option<T> {
         self.has(path).then_some(value)

@@ -40,6 +40,7 @@ pub struct UpdateAsked {
     pub presentation: Presentation,
     pub expected: Expected,
     pub observed_at: Option<Time>,
+    pub target: Option<Target>,
 }
 
 /// An end, checked for form.
@@ -98,7 +99,7 @@ pub async fn start(
     announced(service, decided.await)
 }
 
-/// Updates an activity for everyone.
+/// Updates an activity, for everyone or for some.
 pub async fn update(
     service: &Service,
     call: &Call,
@@ -188,11 +189,21 @@ async fn update_within(
 ) -> Result<Accepted> {
     let activity = existing(tx, workspace, &asked.activity_id).await?;
     let activity_type = activity_type(tx, workspace, &activity.activity_type, now).await?;
+    let observed_by_target = match &asked.target {
+        Some(target) => {
+            check_apps(tx, workspace, ("target.app_ids", &target.app_ids)).await?;
+            let place = (activity.key, activity.run);
+            store::revisions::newest_observation(tx, place, target).await?
+        }
+        None => None,
+    };
     let update = Update {
         content: asked.content,
         presentation: asked.presentation,
         expected: asked.expected,
         observed_at: asked.observed_at,
+        target: asked.target,
+        observed_by_target,
     };
     let updated = update_rules::update(&activity, update, &activity_type, now)?;
     store::apply(tx, updated.change).await?;

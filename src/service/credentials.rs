@@ -1,4 +1,4 @@
-//! Credentials of apps: `.p8` keys, sealed before they are written.
+//! Credentials of apps: `.p8` keys and service accounts, sealed before they are written.
 //!
 //! The invariant: the text of a key is in no answer, no log and no plain column; two at most are active, so that a
 //! rotation has no gap.
@@ -6,8 +6,8 @@
 use super::{Answered, Call, Service, Subject, apps};
 use crate::bus::Ring;
 use crate::domain::ids::{AppId, CredentialId, WorkspaceId};
-use crate::domain::push::Environment;
-use crate::domain::tenant::{CREDENTIALS_MAX, SealedCredential};
+use crate::domain::platform::{Build, Platform};
+use crate::domain::tenant::{App, CREDENTIALS_MAX, SealedCredential, Signer};
 use crate::error::{Error, Reason, Result};
 use crate::secrets::{Context, Sealed};
 use crate::store::{On, Tx, credentials};
@@ -18,10 +18,11 @@ use secrecy::{ExposeSecret, SecretString};
 #[expect(missing_docs, reason = "the words of app.proto")]
 pub struct NewCredential {
     pub app: AppId,
-    pub key_p8: SecretString,
-    pub key_id: String,
-    pub team_id: String,
-    pub environment: Option<Environment>,
+    /// The text of the `.p8` file or of the service account's JSON file.
+    pub secret: SecretString,
+    pub signer: Signer,
+    /// The Firebase project of a service account.
+    pub project_id: Option<String>,
 }
 
 /// Says what is wrong with the text of a `.p8` key.
@@ -36,20 +37,21 @@ pub async fn create(
     new: NewCredential,
 ) -> Result<Answered<SealedCredential>> {
     let (id, workspace) = (CredentialId::generate(), call.workspace);
-    let sealed = seal(service, workspace, id, &new.key_p8)?;
+    let sealed = seal(service, workspace, id, &new.secret)?;
     let done = service
         .mutate(call, move |tx, now| {
             let credential = SealedCredential {
                 id,
                 workspace,
                 app: new.app,
-                key_id: new.key_id.clone(),
-                team_id: new.team_id.clone(),
-                environment: new.environment,
+                signer: new.signer.clone(),
                 sealed: sealed.clone(),
                 created_at: now,
             };
+            let project_id = new.project_id.clone();
             Box::pin(async move {
+                let app = apps::hold(tx, credential.workspace, credential.app).await?;
+                check_fits(&app, &credential.signer, project_id.as_deref())?;
                 check_room(tx, &credential).await?;
                 credentials::insert(tx, credential).await?;
                 Ok(Subject::of(id))
@@ -89,12 +91,30 @@ pub async fn delete(service: &Service, call: &Call, id: CredentialId) -> Result<
         .await
 }
 
-/// The app must be there, have room for another credential, and not have this one.
+/// A credential signs for the app's platform, and a service account for the app's own project.
+fn check_fits(app: &App, signer: &Signer, project_id: Option<&str>) -> Result<()> {
+    let (field, needed) = match app.build.platform() {
+        Platform::Ios => ("apns_key_p8", "is missing: the app is for iOS"),
+        Platform::Android => ("service_account_json", "is missing: the app is for Android"),
+    };
+    if signer.platform() != app.build.platform() {
+        return Err(Error::invalid_field(field, needed));
+    }
+    match &app.build {
+        Build::Android { fcm_project_id, .. } if project_id != Some(fcm_project_id) => {
+            let problem = format!("is of another project than the app's, {fcm_project_id}");
+            Err(Error::invalid_field(field, problem))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The app must have room for another credential, and not have this one.
 async fn check_room(tx: &Tx, new: &SealedCredential) -> Result<()> {
-    apps::find(tx, new.workspace, new.app).await?;
     let present = credentials::list(tx, new.workspace, new.app).await?;
-    if present.iter().any(|other| other.key_id == new.key_id) {
-        return Err(Error::already_exists("credential", new.key_id.clone()));
+    let key_id = new.signer.key_id();
+    if present.iter().any(|other| other.signer.key_id() == key_id) {
+        return Err(Error::already_exists("credential", key_id));
     }
     if present.len() >= CREDENTIALS_MAX {
         let message = format!("An app has at most {CREDENTIALS_MAX} credentials; delete one.");
@@ -114,11 +134,11 @@ fn seal(
     service: &Service,
     workspace: WorkspaceId,
     id: CredentialId,
-    key_p8: &SecretString,
+    secret: &SecretString,
 ) -> Result<Sealed> {
     let (workspace, row) = (workspace.to_string(), id.to_string());
     let context =
         Context { table: "credentials", column: "sealed", workspace: &workspace, row: &row };
-    let sealed = service.keyring.seal(key_p8.expose_secret().as_bytes(), context);
+    let sealed = service.keyring.seal(secret.expose_secret().as_bytes(), context);
     sealed.map_err(Error::internal)
 }

@@ -7,10 +7,12 @@ use crate::clock::Time;
 use crate::domain::change::Change;
 use crate::domain::device::{Description, Device, FormFactor, OsVersion};
 use crate::domain::ids::{AppId, DeviceKey, SubscriptionId, WorkspaceId};
+use crate::domain::platform::Platform;
 use crate::domain::push::Environment;
 use crate::domain::report;
 use crate::domain::revision::Run;
 use crate::domain::subscription::{ReportedState, Subscription};
+use crate::domain::tenant::App;
 use crate::domain::token::Token;
 use crate::error::{Error, Reason, Result};
 pub use crate::store::devices::DeviceFilter;
@@ -24,6 +26,7 @@ pub struct DeviceAsked {
     pub device_id: String,
     pub app: AppId,
     pub contact_key: Option<String>,
+    pub platform: Platform,
     pub form_factor: Option<FormFactor>,
     pub os_version: OsVersion,
     pub environment: Option<Environment>,
@@ -152,6 +155,7 @@ async fn register_within(
                        each install of an app needs a device_id of its own";
         return Err(Error::invalid_field("app_id", problem));
     }
+    check_platform(&app, &asked)?;
     let created = known.is_none();
     let before = known.unwrap_or_else(|| Device {
         key: DeviceKey::generate(),
@@ -159,12 +163,13 @@ async fn register_within(
         device_id: asked.device_id.clone(),
         app: app.id,
         contact_key: String::new(),
+        platform: asked.platform,
         form_factor: FormFactor::Unspecified,
         os_version: asked.os_version,
         environment: app.default_environment,
         activities_enabled: true,
         frequent_pushes_enabled: false,
-        notifications_permission: false,
+        notifications_permission: asked.platform == Platform::Android,
         description: Description::default(),
         created_at: now,
         last_seen_at: now,
@@ -177,6 +182,18 @@ async fn register_within(
     change.devices.push(device);
     store::apply(tx, change).await?;
     Ok(created)
+}
+
+fn check_platform(app: &App, asked: &DeviceAsked) -> Result<()> {
+    let platform = app.build.platform();
+    if platform != asked.platform {
+        let problem = format!("is not the app's: it is for {}", platform.word());
+        return Err(Error::invalid_field("platform", problem));
+    }
+    if platform == Platform::Android && asked.environment.is_some() {
+        return Err(Error::invalid_field("environment", "is of iOS devices only"));
+    }
+    Ok(())
 }
 
 fn merge(before: &Device, asked: DeviceAsked, now: Time) -> Device {
@@ -214,7 +231,9 @@ async fn end_for_old_contact(
 ) -> Result<()> {
     let open = store::subscriptions::open_of_device(tx, before.key).await?;
     for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
-        if subscription.contact_key == before.contact_key {
+        if subscription.contact_key == before.contact_key
+            && store::subscriptions::is_open(&subscription)
+        {
             change.events.extend(report::change_contact(&mut subscription, &shard, now));
             change.due.push((shard.id, now));
             change.subscriptions.push(subscription);
@@ -230,7 +249,9 @@ async fn report_within(
     now: Time,
 ) -> Result<Subscription> {
     let mut device = existing(tx, workspace, &asked.device_id).await?;
-    let activity = super::activities::existing(tx, workspace, &asked.activity_id).await?;
+    // What is asked of the activity meanwhile waits for the shard, and comes after this report.
+    let glance = tx.glance();
+    let activity = super::activities::existing(&glance, workspace, &asked.activity_id).await?;
     let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
     let all = store::subscriptions::with_shards(tx, all).await?;
     let id = asked.device_activity_id.as_deref();
@@ -238,8 +259,7 @@ async fn report_within(
     let run = subscription.place.run;
     let newest = store::revisions::newest_for_everyone(tx, activity.key, run, activity.revision);
     let run_ended = newest.await?.is_some_and(|revision| revision.is_end());
-    let target = store::revisions::get(tx, activity.key, subscription.targeted).await?;
-    let ended = run_ended || target.is_some_and(|revision| revision.is_end());
+    let ended = run_ended || subscription.targeted.end > 0;
     let report = (asked.state, id);
     let events = report::report(&mut subscription, &shard, report, ended, now);
     device.last_seen_at = now;

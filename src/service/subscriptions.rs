@@ -4,7 +4,6 @@ use super::{Page, PageRequest, Service, activities};
 use crate::bus::ActivityListener;
 use crate::domain::activity::{Activity, State as ActivityState};
 use crate::domain::ids::{ActivityKey, SubscriptionId, WorkspaceId};
-use crate::domain::plan::Wanted;
 use crate::domain::revision::{Number, Run};
 use crate::domain::shard::Shard;
 use crate::domain::subscription::{State, Subscription};
@@ -65,10 +64,9 @@ pub async fn list(
     let rows = store::subscriptions::list(reader, workspace, &filter, page.rows()?).await?;
     let rows = Page::of(rows, page, |row: &Listed| row.subscription.id.to_string());
     let mut items = Vec::with_capacity(rows.items.len());
-    let members: Vec<&Subscription> = rows.items.iter().map(|row| &row.subscription).collect();
-    let wanted = wanted(service, &activity, filter.run, &members).await?;
+    let newest = newest_marked(service, &activity, filter.run).await?;
     for Listed { subscription, device_id, shard } in rows.items {
-        items.push(seen(&activity, wanted.as_ref(), (subscription, shard), device_id));
+        items.push(seen(&activity, newest, (subscription, shard), device_id));
     }
     Ok(Page { items, next: rows.next })
 }
@@ -82,38 +80,29 @@ pub(super) async fn look(service: &Service, id: SubscriptionId, device_id: Strin
     let row = rows.pop().ok_or_else(gone)?;
     let activity = store::activities::by_key(reader, row.0.place.activity).await?;
     let activity = activity.ok_or_else(gone)?;
-    let wanted = wanted(service, &activity, row.0.place.run, &[&row.0]).await?;
-    Ok(seen(&activity, wanted.as_ref(), row, device_id))
+    let newest = newest_marked(service, &activity, row.0.place.run).await?;
+    Ok(seen(&activity, newest, row, device_id))
 }
 
-async fn wanted(
-    service: &Service,
-    activity: &Activity,
-    run: Run,
-    members: &[&Subscription],
-) -> Result<Option<Wanted>> {
+/// The newest revision for everyone, as far as it is marked.
+async fn newest_marked(service: &Service, activity: &Activity, run: Run) -> Result<Option<Number>> {
     let (reader, key, up_to) = (service.store.reader(), activity.key, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(reader, key, run, up_to).await?;
-    let Some(newest) = newest else { return Ok(None) };
-    let mut targeted: Vec<Number> = members.iter().map(|member| member.targeted).collect();
-    targeted.sort_unstable();
-    targeted.dedup();
-    let others = store::revisions::get_many(reader, key, &targeted).await?;
-    Ok(Some(Wanted { run, newest, others }))
+    Ok(newest.map(|revision| revision.number))
 }
 
 fn seen(
     activity: &Activity,
-    wanted: Option<&Wanted>,
+    newest: Option<Number>,
     (subscription, shard): (Subscription, Shard),
     device_id: String,
 ) -> Seen {
     let shows_nothing = matches!(subscription.state, State::Dismissed | State::Unreachable);
-    let wanted = wanted.filter(|_| !shows_nothing);
+    let newest = newest.filter(|_| !shows_nothing);
     Seen {
         activity_id: activity.activity_id.clone(),
         device_id,
-        wanted: wanted.map_or(0, |wanted| wanted.of(&subscription).number),
+        wanted: newest.map_or(0, |newest| subscription.targeted.wanted(newest)),
         delivered: subscription.delivered(&shard),
         subscription,
     }
@@ -135,7 +124,12 @@ pub async fn standing(
     let reader = service.store.reader();
     let newest = store::revisions::newest_for_everyone(reader, key, run, activity.revision).await?;
     let wanted = newest.map_or(activity.revision, |revision| revision.number);
-    let progress = store::subscriptions::progress(reader, key, run, wanted).await?;
+    let mut progress = store::subscriptions::progress(reader, key, run, wanted).await?;
+    // Whom a revision is for shows when it is marked.
+    let (after, up_to) = (activity.marked_revision, activity.revision);
+    if after < up_to && store::revisions::any_targeted(reader, key, after, up_to).await? {
+        progress.expanding = true;
+    }
     Ok(Standing { activity, progress })
 }
 

@@ -1,5 +1,6 @@
 //! Tokens that devices register and revoke: whose they are, what they replace, and which subscription uses them.
 
+mod of_device;
 mod push_to_start;
 mod target;
 
@@ -11,6 +12,7 @@ use crate::domain::content::Content;
 use crate::domain::device::Device;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{ActivityKey, SubscriptionId, TokenId, WorkspaceId};
+use crate::domain::platform::Platform;
 use crate::domain::push::Environment;
 use crate::domain::register::{self, NewToken, TokenResult};
 use crate::domain::revision::Run;
@@ -18,6 +20,7 @@ use crate::domain::subscription::{Cause, Reason as Why, State, Subscription};
 use crate::domain::token::{Token, TokenKind};
 use crate::error::{Error, Result};
 use crate::secrets::{Context, Sealed};
+use crate::store::turns::{self, Turn};
 use crate::store::{self, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -118,17 +121,19 @@ pub async fn register(
     Ok(Answered { answer: Registered { result: answer.result, subscription }, replayed })
 }
 
-/// Drops a token that the app says is no longer good. Says whether the call is a repeat.
+/// Drops the token that the app says is no longer good: one of these values. Says whether the call is a repeat.
 pub async fn revoke(
     service: &Service,
     call: &Call,
     device_id: String,
-    fingerprint: [u8; 32],
+    fingerprints: [[u8; 32]; 2],
 ) -> Result<bool> {
     let workspace = call.workspace;
     let decided = service.mutate(call, move |tx, now| {
         let device_id = device_id.clone();
-        Box::pin(async move { revoke_within(tx, workspace, (&device_id, &fingerprint), now).await })
+        Box::pin(
+            async move { revoke_within(tx, workspace, (&device_id, &fingerprints), now).await },
+        )
     });
     let answered = decided.await?;
     service.bus.ring(Ring::Work);
@@ -151,10 +156,12 @@ async fn register_within(
     asked: TokenAsked,
     now: Time,
 ) -> Result<Taken> {
+    turns::take(tx, Turn::Token(&asked.fingerprint)).await?;
     let mut device = super::devices::existing(tx, workspace, &asked.device_id).await?;
+    check_kind(&device, &asked)?;
     device.last_seen_at = now;
-    let known =
-        store::tokens::by_fingerprint(tx, workspace, device.app, &asked.fingerprint).await?;
+    let (glance, fingerprint) = (tx.glance(), &asked.fingerprint);
+    let known = store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
     let kept = known.clone();
     let token = Token {
         id: kept.as_ref().map_or(asked.id, |token| token.id),
@@ -174,37 +181,56 @@ async fn register_within(
         invalid: None,
     };
     let mut change = Change { devices: vec![device.clone()], ..Change::default() };
-    drop_replaced(tx, &asked, &device, &mut change, now).await?;
-    let registration = Registration { asked, device, token, known, now };
+    let replaces = asked.replaces.filter(|old| *old != asked.fingerprint);
+    let registration = Registration { asked, device: device.clone(), token, known, now };
     let outcome = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
+        TokenKind::ApnsDevice | TokenKind::FcmToken | TokenKind::FcmInstallationId => {
+            of_device::register(tx, registration, &mut change).await?
+        }
         TokenKind::Update => register_update(tx, registration, &mut change).await?,
     };
+    if let Some(replaces) = replaces {
+        drop_replaced(tx, &replaces, &device, &mut change, now).await?;
+    }
     store::apply(tx, change).await?;
     Ok(outcome)
+}
+
+/// A device has tokens of its platform.
+fn check_kind(device: &Device, asked: &TokenAsked) -> Result<()> {
+    if asked.kind.platform() != device.platform {
+        let problem = format!("is of no device for {}", device.platform.word());
+        return Err(Error::invalid_field("kind", problem));
+    }
+    if device.platform == Platform::Android && asked.environment.is_some() {
+        return Err(Error::invalid_field("environment", "is of iOS devices only"));
+    }
+    Ok(())
 }
 
 /// The token that the app says is replaced is good no more.
 async fn drop_replaced(
     tx: &Tx,
-    asked: &TokenAsked,
+    replaces: &[u8; 32],
     device: &Device,
     change: &mut Change,
     now: Time,
 ) -> Result<()> {
-    let Some(replaces) = asked.replaces.filter(|old| *old != asked.fingerprint) else {
-        return Ok(());
-    };
-    let old = store::tokens::by_fingerprint(tx, device.workspace, device.app, &replaces).await?;
-    if let Some(mut old) = old.filter(|old| old.device == device.key && old.is_good()) {
+    let old = store::tokens::by_fingerprint(tx, device.workspace, device.app, replaces).await?;
+    let is_settled = |old: &Token| change.tokens.iter().any(|token| token.id == old.id);
+    let old = old.filter(|old| old.device == device.key && old.is_good() && !is_settled(old));
+    if let Some(mut old) = old {
         old.invalid = Some((now, "REPLACED".to_owned()));
         change.tokens.push(old);
     }
     Ok(())
 }
 
+/// The activity must be held: what is marked after this look finds the shards that were made by it.
 async fn newest_marked(tx: &Tx, key: ActivityKey, run: Run) -> Result<i64> {
-    let marked = store::activities::by_key(tx, key).await?.map_or(0, |a| a.marked_revision);
+    let activity = store::activities::by_key(&tx.glance(), key).await?;
+    let marked = activity.map_or(0, |activity| activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(tx, key, run, marked).await?;
     Ok(newest.map_or(0, |revision| revision.number))
 }
@@ -289,13 +315,22 @@ async fn drop_unused(
 async fn revoke_within(
     tx: &Tx,
     workspace: WorkspaceId,
-    (device_id, fingerprint): (&str, &[u8; 32]),
+    (device_id, fingerprints): (&str, &[[u8; 32]; 2]),
     now: Time,
 ) -> Result<()> {
+    let mut turns = *fingerprints;
+    turns.sort_unstable();
+    for fingerprint in &turns {
+        turns::take(tx, Turn::Token(fingerprint)).await?;
+    }
     let device = super::devices::existing(tx, workspace, device_id).await?;
-    let token = store::tokens::by_fingerprint(tx, workspace, device.app, fingerprint).await?;
-    let token = token.filter(|token| token.device == device.key);
-    let mut token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
+    let (glance, mut token) = (tx.glance(), None);
+    for fingerprint in fingerprints {
+        let found =
+            store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
+        token = token.or(found.filter(|token| token.device == device.key));
+    }
+    let token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
     let mut change = Change::default();
     let open = store::subscriptions::open_of_device(tx, device.key).await?;
     for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
@@ -308,7 +343,9 @@ async fn revoke_within(
             change.subscriptions.push(subscription);
         }
     }
-    token.invalid = token.invalid.or_else(|| Some((now, "REVOKED".to_owned())));
-    change.tokens.push(token);
+    for mut token in store::tokens::get_many(tx, &[token.id]).await? {
+        token.invalid = token.invalid.or_else(|| Some((now, "REVOKED".to_owned())));
+        change.tokens.push(token);
+    }
     store::apply(tx, change).await
 }

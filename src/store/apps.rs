@@ -5,6 +5,7 @@ use super::entity::{app, device};
 use super::error::{or_exists, or_in_use};
 use super::on::{On, Tx};
 use crate::domain::ids::{AppId, WorkspaceId};
+use crate::domain::platform::Build;
 use crate::domain::tenant::App;
 use crate::error::Result;
 use sea_orm::{
@@ -12,20 +13,20 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
-/// Adds one; its bundle id must be new in the workspace.
+/// Adds one; its bundle id or package name must be new in the workspace.
 pub async fn insert(tx: &Tx, row: App) -> Result<()> {
-    let bundle_id = row.bundle_id.clone();
+    let id = row.build.id().to_owned();
     let model = app::Model::from(row).into_active_model();
     let done = app::Entity::insert(model).exec_without_returning(&tx.handle().db).await;
-    or_exists(done, "app", &bundle_id).map(drop)
+    or_exists(done, "app", &id).map(drop)
 }
 
-/// Replaces one; its bundle id must be nobody else's.
+/// Replaces one; its bundle id or package name must be nobody else's.
 pub async fn update(tx: &Tx, row: App) -> Result<()> {
-    let bundle_id = row.bundle_id.clone();
+    let id = row.build.id().to_owned();
     let model = app::Model::from(row).into_active_model().reset_all();
     let done = app::Entity::update(model).exec(&tx.handle().db).await;
-    or_exists(done, "app", &bundle_id).map(drop)
+    or_exists(done, "app", &id).map(drop)
 }
 
 /// One by its id.
@@ -34,15 +35,20 @@ pub async fn find(on: &impl On, workspace: WorkspaceId, id: AppId) -> Result<Opt
     query.one(&on.handle().db).await?.map(App::try_from).transpose()
 }
 
-/// One by its bundle id.
-pub async fn by_bundle_id(
-    on: &impl On,
-    workspace: WorkspaceId,
-    bundle_id: &str,
-) -> Result<Option<App>> {
-    let query = app::Entity::find()
-        .filter(app::Column::WorkspaceId.eq(workspace.0))
-        .filter(app::Column::BundleId.eq(bundle_id));
+/// One by its id, held for a decision about it: `find` holds none, for many writes need it at the same time.
+pub async fn hold(tx: &Tx, workspace: WorkspaceId, id: AppId) -> Result<Option<App>> {
+    let query = app::Entity::find_by_id(id.0).filter(app::Column::WorkspaceId.eq(workspace.0));
+    let handle = tx.handle();
+    handle.hold(query).one(&handle.db).await?.map(App::try_from).transpose()
+}
+
+/// One by its bundle id or package name.
+pub async fn by_build(on: &impl On, workspace: WorkspaceId, build: &Build) -> Result<Option<App>> {
+    let same = match build {
+        Build::Ios { bundle_id } => app::Column::BundleId.eq(bundle_id),
+        Build::Android { package_name, .. } => app::Column::PackageName.eq(package_name),
+    };
+    let query = app::Entity::find().filter(app::Column::WorkspaceId.eq(workspace.0)).filter(same);
     query.one(&on.handle().db).await?.map(App::try_from).transpose()
 }
 

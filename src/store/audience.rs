@@ -28,8 +28,8 @@ pub struct Candidate {
     pub device: Device,
     /// The contact through whom it is in the audience; empty where the device itself was named.
     pub contact_key: String,
-    /// Its newest good token that starts activities of the type.
-    pub push_to_start: Option<Token>,
+    /// The good token that a start goes by.
+    pub start_token: Option<Token>,
 }
 
 /// A position in an audience.
@@ -57,7 +57,7 @@ pub async fn audience_page(
         Who::AllDevices => by_key(on, devices(expansion), cursor, limit).await?,
     };
     let keys: Vec<DeviceKey> = devices.iter().map(|device| device.key).collect();
-    let mut starts = tokens::push_to_start_of(on, &keys, activity_type, None).await?;
+    let mut starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
     let devices = if expansion.audience.latest_only {
         latest(on, expansion, activity_type, devices).await?
     } else {
@@ -66,7 +66,7 @@ pub async fn audience_page(
     let is_by_contact = matches!(expansion.audience.who, Who::ContactKeys(_));
     let candidates = devices.into_iter().map(|device| Candidate {
         contact_key: if is_by_contact { device.contact_key.clone() } else { String::new() },
-        push_to_start: starts.remove(&device.key),
+        start_token: starts.remove(&device.key),
         device,
     });
     Ok((candidates.collect(), next.map(Cursor::text)))
@@ -166,7 +166,7 @@ async fn latest(
     }
     let rivals = read(on, query).await?;
     let keys: Vec<DeviceKey> = rivals.iter().map(|device| device.key).collect();
-    let starts = tokens::push_to_start_of(on, &keys, activity_type, None).await?;
+    let starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
     let subscribed = subscribed(on, expansion, &keys).await?;
     let rank = |device: &Device| {
         let has_way = starts.contains_key(&device.key) || subscribed.contains(&device.key);
@@ -201,7 +201,8 @@ async fn subscribed(
 }
 
 async fn read(on: &impl On, query: Select<Entity>) -> Result<Vec<Device>> {
-    query.all(&on.handle().db).await?.into_iter().map(Device::try_from).collect()
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Device::try_from).collect()
 }
 
 fn is_full(devices: &[Device], limit: u64) -> bool {

@@ -9,6 +9,7 @@ use crate::domain::delivery::Status;
 use crate::domain::device::FormFactor;
 use crate::domain::event::EventKind;
 use crate::domain::outcome::Class;
+use crate::domain::platform::{DataKeys, Platform};
 use crate::domain::push::{Environment, Operation, Priority};
 use crate::domain::shard::Route;
 use crate::domain::subscription::{Cause, ReportedState, State as SubscriptionState};
@@ -95,7 +96,7 @@ codes! {
     Environment { Sandbox = 1, Production = 2 }
     Operation { Start = 1, Update = 2, End = 3 }
     Priority { Normal = 5, High = 10 }
-    Route { ApnsToken = 1 }
+    Route { ApnsToken = 1, Fcm = 2 }
     Cause { Caller = 1, Device = 2, Provider = 3, Sweeper = 4 }
     ReportedState { Active = 1, Stale = 2, Dismissed = 3, Ended = 4 }
     SubscriptionState {
@@ -107,7 +108,9 @@ codes! {
         Invalidated = 6,
         Unreachable = 7,
     }
-    TokenKind { PushToStart = 1, Update = 2 }
+    TokenKind { PushToStart = 1, Update = 2, ApnsDevice = 3, FcmToken = 4, FcmInstallationId = 5 }
+    Platform { Ios = 1, Android = 2 }
+    DataKeys { Tidings = 1, Sendora = 2 }
 }
 
 /// Reads a stored number that may be absent.

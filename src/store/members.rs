@@ -26,8 +26,8 @@ pub struct Member {
     pub token: Option<Token>,
     /// The token of its second card.
     pub second_token: Option<Token>,
-    /// The newest good token of the device that starts activities of this type in the world of the shard.
-    pub push_to_start: Option<Token>,
+    /// The good token that a start goes by, in the world of the shard.
+    pub start_token: Option<Token>,
 }
 
 /// Those of a shard, by key. At most a thousand at once.
@@ -94,7 +94,7 @@ async fn with_what_they_need(on: &impl On, shard: &Shard, rows: Vec<Model>) -> R
         .await?;
     let activity_type = activity_type.unwrap_or_default();
     let environment = Some(shard.place.environment);
-    let mut starts = tokens::push_to_start_of(on, &keys, &activity_type, environment).await?;
+    let mut starts = tokens::start_tokens_of(on, &keys, &activity_type, environment).await?;
     let token = |id: Option<TokenId>| id.and_then(|id| tokens.get(&id).cloned());
     // A row whose device was deleted between the queries is gone itself.
     let members = rows.into_iter().filter_map(|subscription| {
@@ -102,7 +102,7 @@ async fn with_what_they_need(on: &impl On, shard: &Shard, rows: Vec<Model>) -> R
             device: devices.get(&subscription.device)?.clone(),
             token: token(subscription.card.token),
             second_token: token(subscription.second.as_ref().and_then(|card| card.token)),
-            push_to_start: starts.remove(&subscription.device),
+            start_token: starts.remove(&subscription.device),
             subscription,
         })
     });

@@ -7,12 +7,12 @@ use super::on::On;
 use crate::domain::ids::ActivityKey;
 use crate::domain::revision::{Number, Run};
 use crate::domain::shard::Route;
-use crate::domain::subscription::{Reason, State};
+use crate::domain::subscription::{Cause, Reason, State};
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryResult};
 
-/// How far one route is, in subscriptions.
+/// How far one route is, in subscriptions. Each of the run is in exactly one of the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RouteProgress {
     /// The route.
@@ -29,9 +29,11 @@ pub struct RouteProgress {
     pub dismissed: i64,
     /// No way to start it there.
     pub unreachable: i64,
+    /// Over there without the wanted revision: ended before it, or never started.
+    pub ended: i64,
 }
 
-/// How far a revision is.
+/// How far a run is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The audience is still being turned into subscriptions; the counts grow.
@@ -40,7 +42,8 @@ pub struct Progress {
     pub routes: Vec<RouteProgress>,
 }
 
-/// How far a revision of a run is.
+/// How far a run is, where `wanted` is the newest revision for everyone: each subscription is compared with that, or
+/// with what is asked of it alone.
 pub async fn progress(
     on: &impl On,
     activity: ActivityKey,
@@ -56,6 +59,7 @@ pub async fn progress(
         .expr_as(count(is_failed(wanted)), "failed")
         .expr_as(count(is(State::Dismissed)), "dismissed")
         .expr_as(count(is(State::Unreachable)), "unreachable")
+        .expr_as(count(is_over(wanted)), "ended")
         .from(Entity)
         .inner_join(
             shard::Entity,
@@ -81,6 +85,7 @@ fn read(row: &QueryResult) -> Result<RouteProgress> {
         failed: row.try_get("", "failed")?,
         dismissed: row.try_get("", "dismissed")?,
         unreachable: row.try_get("", "unreachable")?,
+        ended: row.try_get("", "ended")?,
     })
 }
 
@@ -101,12 +106,32 @@ fn is_pending(wanted: Number) -> Condition {
 }
 
 fn is_accepted(wanted: Number) -> Condition {
-    Condition::all().add(is_live().add(is(State::Ended))).add(is_behind(wanted).not())
+    let shows_it = Condition::all().add(is_live()).add(is_behind(wanted).not());
+    Condition::any().add(shows_it).add(is_ended_as_wanted(wanted))
+}
+
+fn is_over(wanted: Number) -> Condition {
+    is(State::Ended).add(is_ended_as_wanted(wanted).not())
+}
+
+/// Its end was accepted: the newest thing that is wanted of it, whatever its shard has by now.
+fn is_ended_as_wanted(wanted: Number) -> Condition {
+    let by_our_end =
+        Condition::all().add(Column::Reason.eq("")).add(Column::Cause.eq(Cause::Caller.code()));
+    is(State::Ended).add(Condition::any().add(by_our_end).add(is_behind(wanted).not()))
 }
 
 fn is_failed(wanted: Number) -> Condition {
     let given_up = Condition::all().add(is_live()).add(is_behind(wanted)).add(is_given_up(wanted));
     Condition::any().add(is(State::Invalidated)).add(given_up)
+}
+
+/// What it should show: `Targeted::wanted` in SQL.
+fn own_wanted(wanted: Number) -> Expr {
+    Expr::case(Column::TargetedEnd.gt(0), Expr::col((Entity, Column::TargetedEnd)))
+        .case(Column::TargetedUpdate.gt(wanted), Expr::col((Entity, Column::TargetedUpdate)))
+        .finally(wanted)
+        .into()
 }
 
 /// What it was delivered, as an exception of its own or with its shard, is older.
@@ -115,7 +140,7 @@ fn is_behind(wanted: Number) -> Condition {
         Expr::col((Entity, Column::OwnDelivered)),
         Expr::col((shard::Entity, shard::Column::Delivered)),
     ]);
-    Condition::all().add(Expr::from(delivered).lt(wanted))
+    Condition::all().add(Expr::from(delivered).lt(own_wanted(wanted)))
 }
 
 /// It was tried in vain and waits for nothing, or nobody knows whether it was started. Never NULL, so that it can be
@@ -123,7 +148,7 @@ fn is_behind(wanted: Number) -> Condition {
 fn is_given_up(wanted: Number) -> Condition {
     let refused = Condition::all()
         .add(Column::FailedRevision.is_not_null())
-        .add(Column::FailedRevision.gte(wanted))
+        .add(Expr::col((Entity, Column::FailedRevision)).gte(own_wanted(wanted)))
         .add(Column::RetryAt.is_null())
         .add(Column::InFlightRevision.is_null());
     let unknown = Column::Reason.eq(Reason::StartUnknown.word());

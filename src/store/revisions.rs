@@ -1,14 +1,17 @@
 //! Revisions: what was asked of an activity. They are only added, by `apply`.
 
-use super::codes::Code;
+use super::codes::{self, Code};
 use super::entity::revision::{Column, Entity};
 use super::on::On;
 use crate::clock::Time;
 use crate::domain::ids::ActivityKey;
 use crate::domain::push::Operation;
-use crate::domain::revision::{Number, Revision, Run};
+use crate::domain::revision::{Number, Revision, Run, Target};
 use crate::error::Result;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+
+/// How many numbers a statement names at most.
+const NUMBERS_MAX: usize = 1_000;
 
 /// Those after one number and up to another, over all runs, in order.
 pub async fn between(
@@ -38,22 +41,54 @@ pub async fn newest_for_everyone(
     query.one(&on.handle().db).await?.map(Revision::try_from).transpose()
 }
 
-/// The newest ends of a run for targets, up to a number.
-pub async fn targeted_ends(
+/// Those of a run for targets that still count for a device which is found now, in order: ends, and updates that are
+/// newer than what everyone is shown. Up to a number, and only the newest of them.
+pub async fn targeted(
     on: &impl On,
-    activity: ActivityKey,
-    run: Run,
-    up_to: Number,
+    (activity, run): (ActivityKey, Run),
+    (newest_for_everyone, up_to): (Number, Number),
     limit: u64,
 ) -> Result<Vec<Revision>> {
+    let counts = Condition::any()
+        .add(Column::Operation.eq(Operation::End.code()))
+        .add(Column::Number.gt(newest_for_everyone));
     let query = newest_first(activity, run, up_to)
         .filter(Column::Target.is_not_null())
-        .filter(Column::Operation.eq(Operation::End.code()))
+        .filter(counts)
         .limit(limit);
-    query.all(&on.handle().db).await?.into_iter().map(Revision::try_from).collect()
+    let rows = query.all(&on.handle().db).await?;
+    rows.into_iter().rev().map(Revision::try_from).collect()
 }
 
-/// The run up to a number whose alerts still count, for everyone or for targets, newest first.
+/// The newest observation that exactly this target was shown in a run.
+pub async fn newest_observation(
+    on: &impl On,
+    (activity, run): (ActivityKey, Run),
+    target: &Target,
+) -> Result<Option<Time>> {
+    let query = newest_first(activity, run, Number::MAX)
+        .filter(Column::Target.eq(codes::to_json(target)?))
+        .filter(Column::ObservedAt.is_not_null());
+    let newest = query.one(&on.handle().db).await?;
+    Ok(newest.and_then(|revision| revision.observed_at).map(Time))
+}
+
+/// Whether one of those after one number and up to another is for targets.
+pub async fn any_targeted(
+    on: &impl On,
+    activity: ActivityKey,
+    after: Number,
+    up_to: Number,
+) -> Result<bool> {
+    let query = Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Number.gt(after))
+        .filter(Column::Number.lte(up_to))
+        .filter(Column::Target.is_not_null());
+    Ok(query.one(&on.handle().db).await?.is_some())
+}
+
+/// Those of a run for everyone, up to a number, whose alerts still count, newest first.
 pub async fn with_live_alert(
     on: &impl On,
     span: &AlertSpan,
@@ -62,6 +97,7 @@ pub async fn with_live_alert(
 ) -> Result<Vec<Revision>> {
     let query = newest_first(span.activity, span.run, span.up_to)
         .filter(Column::AlertExpiresAt.gt(now.0))
+        .filter(Column::Target.is_null())
         .limit(limit);
     query.all(&on.handle().db).await?.into_iter().map(Revision::try_from).collect()
 }
@@ -83,17 +119,21 @@ pub async fn get(on: &impl On, activity: ActivityKey, number: Number) -> Result<
     model.map(Revision::try_from).transpose()
 }
 
-/// Several by their numbers, in order. At most a thousand at once.
+/// Several by their numbers.
 pub async fn get_many(
     on: &impl On,
     activity: ActivityKey,
     numbers: &[Number],
 ) -> Result<Vec<Revision>> {
-    let query = Entity::find()
-        .filter(Column::ActivityKey.eq(activity.0))
-        .filter(Column::Number.is_in(numbers.iter().copied()))
-        .order_by_asc(Column::Number);
-    query.all(&on.handle().db).await?.into_iter().map(Revision::try_from).collect()
+    let mut found = Vec::with_capacity(numbers.len());
+    for numbers in numbers.chunks(NUMBERS_MAX) {
+        let query = Entity::find()
+            .filter(Column::ActivityKey.eq(activity.0))
+            .filter(Column::Number.is_in(numbers.iter().copied()))
+            .order_by_asc(Column::Number);
+        found.extend(query.all(&on.handle().db).await?);
+    }
+    found.into_iter().map(Revision::try_from).collect()
 }
 
 fn newest_first(activity: ActivityKey, run: Run, up_to: Number) -> Select<Entity> {

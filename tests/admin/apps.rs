@@ -1,15 +1,16 @@
 //! Apps.
 
-use crate::server::{Server, answer, new_app, refusal, with_key, wrong_fields};
+use crate::server::{Server, answer, new_android_app, new_app, refusal, with_key, wrong_fields};
 use prost_types::FieldMask;
 use tidings::clock::Time;
 use tidings::domain::change::Change;
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::ids::{DeviceKey, WorkspaceId};
+use tidings::domain::platform::Platform;
 use tidings::domain::push::Environment;
 use tidings::proto::v1::{
-    ApnsEnvironment, App, CreateAppRequest, DeleteAppRequest, GetAppRequest, GetWorkspaceRequest,
-    ListAppsRequest, UpdateAppRequest,
+    self, ApnsEnvironment, App, CreateAppRequest, DeleteAppRequest, GetAppRequest,
+    GetWorkspaceRequest, ListAppsRequest, UpdateAppRequest,
 };
 use tidings::store::{self, Lane};
 use tonic::Code;
@@ -45,6 +46,71 @@ async fn every_wrong_field_of_a_new_app_is_named() {
     let request = CreateAppRequest { bundle_id: "my app".to_owned(), ..Default::default() };
     let refused = server.apps().create_app(server.request(request)).await;
     assert_eq!(wrong_fields(refused), ["name", "platform", "bundle_id"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_android_app_has_a_package_a_project_and_keys_and_nothing_of_an_ios_app() {
+    let server = Server::start().await;
+    let request = server.request(new_android_app("com.example.flights"));
+    let made = answer(server.apps().create_app(request).await).app.expect("an app");
+    assert_eq!(made.platform(), v1::Platform::Android);
+    assert_eq!(
+        (made.package_name.as_str(), made.fcm_project_id.as_str()),
+        ("com.example.flights", "flights-1711")
+    );
+    assert_eq!(made.fcm_data_keys(), v1::FcmDataKeys::Tidings);
+    assert_eq!((made.bundle_id.as_str(), made.default_environment), ("", 0));
+    // The same id on the other platform is another app; twice on one platform it is refused.
+    server.app("com.example.flights").await;
+    let twice = server.request(new_android_app("com.example.flights"));
+    assert_eq!(refusal(server.apps().create_app(twice).await).1, "ALREADY_EXISTS");
+
+    let wrong = CreateAppRequest {
+        bundle_id: "com.example.flights".to_owned(),
+        default_environment: 1,
+        package_name: "com.example-flights".to_owned(),
+        fcm_project_id: "Flights".to_owned(),
+        fcm_data_keys: 9,
+        ..new_android_app("")
+    };
+    let refused = server.apps().create_app(server.request(wrong)).await;
+    let fields =
+        ["bundle_id", "default_environment", "package_name", "fcm_project_id", "fcm_data_keys"];
+    assert_eq!(wrong_fields(refused)[..5], fields);
+    let of_android = CreateAppRequest {
+        package_name: "com.example.flights".to_owned(),
+        fcm_project_id: "flights-1711".to_owned(),
+        fcm_data_keys: 2,
+        ..new_app("com.example.others")
+    };
+    let refused = server.apps().create_app(server.request(of_android)).await;
+    assert_eq!(wrong_fields(refused), ["package_name", "fcm_project_id", "fcm_data_keys"]);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn an_app_changes_only_what_its_platform_has() {
+    let server = Server::start().await;
+    let ios = server.app("com.example.flights").await;
+    let request = server.request(new_android_app("com.example.flights"));
+    let android = answer(server.apps().create_app(request).await).app.expect("an app").app_id;
+    let update = |app_id: &str, path: &str| {
+        let app = App {
+            app_id: app_id.to_owned(),
+            default_environment: 1,
+            fcm_data_keys: 2,
+            ..App::default()
+        };
+        let update_mask = Some(FieldMask { paths: vec![path.to_owned()] });
+        server.request(UpdateAppRequest { app: Some(app), update_mask, ..Default::default() })
+    };
+    let refused = server.apps().update_app(update(&ios, "fcm_data_keys")).await;
+    assert_eq!(wrong_fields(refused), ["app.fcm_data_keys"]);
+    let refused = server.apps().update_app(update(&android, "default_environment")).await;
+    assert_eq!(wrong_fields(refused), ["app.default_environment"]);
+    let changed = answer(server.apps().update_app(update(&android, "fcm_data_keys")).await);
+    assert_eq!(changed.app.expect("an app").fcm_data_keys(), v1::FcmDataKeys::Sendora);
     server.stop().await;
 }
 
@@ -130,6 +196,7 @@ async fn add_device(server: &Server, app_id: &str) {
         device_id: "phone".to_owned(),
         app: app_id.parse().expect("an id"),
         contact_key: String::new(),
+        platform: Platform::Ios,
         form_factor: FormFactor::Phone,
         os_version: OsVersion { major: 18, minor: 2 },
         environment: Environment::Production,

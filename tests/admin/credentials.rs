@@ -1,6 +1,6 @@
 //! Credentials: two at most, checked, sealed.
 
-use crate::server::{Server, answer, refusal, with_key, wrong_fields};
+use crate::server::{Server, answer, new_android_app, refusal, with_key, wrong_fields};
 use std::fs;
 use tidings::proto::v1::{
     ApnsEnvironment, CreateCredentialRequest, DeleteAppRequest, DeleteCredentialRequest,
@@ -54,6 +54,64 @@ async fn an_app_has_two_credentials_at_most_so_that_a_rotation_has_no_gap() {
     server.stop().await;
 }
 
+fn service_account(project_id: &str, private_key_id: &str) -> String {
+    serde_json::json!({
+        "type": "service_account",
+        "project_id": project_id,
+        "private_key_id": private_key_id,
+        "private_key": "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n",
+        "client_email": "push@flights-1711.iam.gserviceaccount.com",
+        "token_uri": "https://oauth2.googleapis.com/token",
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn an_android_app_takes_a_service_account_of_its_own_project_and_shows_whose_it_is() {
+    let server = Server::start().await;
+    let request = server.request(new_android_app("com.example.flights"));
+    let app_id = answer(server.apps().create_app(request).await).app.expect("an app").app_id;
+    let create = |service_account_json: String| {
+        server.request(CreateCredentialRequest {
+            app_id: app_id.clone(),
+            service_account_json,
+            ..CreateCredentialRequest::default()
+        })
+    };
+    let foreign = server.apps().create_credential(create(service_account("others", "1"))).await;
+    assert_eq!(wrong_fields(foreign), ["service_account_json"]);
+    for nonsense in ["{}", "no JSON", r#"{"type":"authorized_user"}"#] {
+        let refused = server.apps().create_credential(create(nonsense.to_owned())).await;
+        assert_eq!(wrong_fields(refused), ["service_account_json"], "{nonsense}");
+    }
+    let apples = server.request(new_credential(&app_id, "KEY0000001"));
+    let apples = server.apps().create_credential(apples).await;
+    assert_eq!(wrong_fields(apples), ["service_account_json"]);
+    let both = CreateCredentialRequest {
+        service_account_json: service_account("flights-1711", "1"),
+        ..new_credential(&app_id, "KEY0000001")
+    };
+    let both = server.apps().create_credential(server.request(both)).await;
+    assert_eq!(wrong_fields(both), ["apns_key_p8", "key_id", "team_id"]);
+
+    let made = server.apps().create_credential(create(service_account("flights-1711", "1"))).await;
+    let made = answer(made).credential.expect("a credential");
+    assert_eq!(made.client_email, "push@flights-1711.iam.gserviceaccount.com");
+    assert_eq!((made.private_key_id.as_str(), made.key_id.as_str()), ("1", ""));
+    let twice = server.apps().create_credential(create(service_account("flights-1711", "1"))).await;
+    assert_eq!(refusal(twice).1, "ALREADY_EXISTS");
+
+    let ios = server.app("com.example.flights").await;
+    let misplaced = CreateCredentialRequest {
+        app_id: ios,
+        service_account_json: service_account("flights-1711", "2"),
+        ..CreateCredentialRequest::default()
+    };
+    let refused = server.apps().create_credential(server.request(misplaced)).await;
+    assert_eq!(wrong_fields(refused), ["apns_key_p8"]);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn a_credential_of_another_workspace_is_not_found() {
     let server = Server::start().await;
@@ -80,7 +138,7 @@ async fn every_wrong_field_of_a_new_credential_is_named() {
         ..CreateCredentialRequest::default()
     };
     let refused = server.apps().create_credential(server.request(request)).await;
-    let fields = ["apns_key_p8", "app_id", "key_id", "team_id", "environment"];
+    let fields = ["app_id", "apns_key_p8", "key_id", "team_id", "environment"];
     assert_eq!(wrong_fields(refused), fields);
     server.stop().await;
 }

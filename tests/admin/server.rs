@@ -167,6 +167,16 @@ pub(crate) fn new_app(bundle_id: &str) -> CreateAppRequest {
     }
 }
 
+pub(crate) fn new_android_app(package_name: &str) -> CreateAppRequest {
+    CreateAppRequest {
+        name: "Flights".to_owned(),
+        platform: 2,
+        package_name: package_name.to_owned(),
+        fcm_project_id: "flights-1711".to_owned(),
+        ..CreateAppRequest::default()
+    }
+}
+
 pub(crate) fn with_key<T>(key: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let value = format!("Bearer {key}").parse().expect("a header");

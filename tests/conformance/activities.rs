@@ -69,6 +69,7 @@ pub(crate) async fn every_field_of_a_revision_comes_back(world: World) {
         stale_at: Some(at(60)),
         relevance_score: Some(0.75),
         dismiss_at: Some(at(900)),
+        observed_at: Some(at(-5)),
         created_at: at(1),
         ..revision(&activity, 2)
     };
@@ -209,14 +210,47 @@ pub(crate) async fn revisions_are_found_by_number_run_and_scope(world: World) {
     assert_eq!(newest(1, 6).await, Some(3), "the fifth is of the next run");
     assert_eq!(newest(2, 5).await, Some(5));
     assert_eq!(newest(2, 4).await, None);
-    let ends = async |run, up_to| {
-        let rows = revisions::targeted_ends(reader, key, run, up_to, 9).await.unwrap();
+    let targeted = async |run, span, limit| {
+        let rows = revisions::targeted(reader, (key, run), span, limit).await.unwrap();
         rows.into_iter().map(|row| row.number).collect::<Vec<_>>()
     };
-    assert_eq!(ends(1, 6).await, [4], "the first targets as well, and ends nothing");
-    assert!(ends(1, 3).await.is_empty() && ends(2, 6).await.is_empty());
+    assert_eq!(targeted(1, (0, 6), 9).await, [1, 4], "in order");
+    assert_eq!(targeted(1, (0, 6), 1).await, [4], "the newest");
+    assert_eq!(targeted(1, (3, 6), 9).await, [4], "the first was overruled by the third");
+    assert_eq!(targeted(1, (5, 6), 9).await, [4], "an end by nothing");
+    assert!(targeted(1, (3, 3), 9).await.is_empty() && targeted(2, (0, 6), 9).await.is_empty());
+    let any =
+        async |after, up_to| revisions::any_targeted(reader, key, after, up_to).await.unwrap();
+    assert!(any(3, 4).await && !any(4, 6).await && !any(1, 3).await);
     assert_eq!(revisions::get(reader, key, 4).await.unwrap().unwrap().number, 4);
     assert!(revisions::get(reader, key, 7).await.unwrap().is_none());
+}
+
+pub(crate) async fn an_observation_is_that_of_the_very_same_target(world: World) {
+    let activity = world.activity("FLIGHT_1");
+    let key = activity.key;
+    let target = |device: &str| Target { device_ids: vec![device.to_owned()], ..Target::default() };
+    let mut rows: Vec<Revision> = (1..=4).map(|number| revision(&activity, number)).collect();
+    for (row, device) in rows.iter_mut().zip(["one", "one", "other", "one"]) {
+        row.scope = Scope::Target(target(device));
+        row.observed_at = Some(at(row.number));
+    }
+    rows[3].observed_at = None;
+    world
+        .apply(move || Change {
+            activities: vec![activity.clone()],
+            revisions: rows.clone(),
+            ..Change::default()
+        })
+        .await
+        .unwrap();
+    let newest = async |run, device: &str| {
+        let reader = world.store.reader();
+        revisions::newest_observation(reader, (key, run), &target(device)).await.unwrap()
+    };
+    assert_eq!(newest(1, "one").await, Some(at(2)));
+    assert_eq!(newest(1, "other").await, Some(at(3)));
+    assert_eq!((newest(1, "third").await, newest(2, "one").await), (None, None));
 }
 
 pub(crate) async fn only_live_alerts_are_found_newest_first(world: World) {

@@ -200,5 +200,5 @@ pub(crate) async fn a_candidate_brings_its_newest_good_push_to_start_token(world
     world.devices(vec![device.clone()], tokens).await;
     let pages = world.pages(&world.of_contacts(&["ada"]), 10).await;
     let candidate = pages.into_iter().flatten().next().unwrap();
-    assert_eq!(candidate.push_to_start.unwrap().id, newest.id);
+    assert_eq!(candidate.start_token.unwrap().id, newest.id);
 }

@@ -9,6 +9,9 @@
 
 mod activities;
 mod audiences;
+#[path = "../databases/mod.rs"]
+mod databases;
+mod leases;
 mod log;
 mod progress;
 mod requests;
@@ -33,6 +36,20 @@ macro_rules! facts {
                 }
             )+
         }
+
+        #[cfg(feature = "postgres-tests")]
+        mod postgres {
+            $(
+                mod $module {
+                    $(
+                        #[tokio::test]
+                        async fn $fact() {
+                            crate::$module::$fact(crate::world::World::postgres().await).await;
+                        }
+                    )+
+                }
+            )+
+        }
     };
 }
 
@@ -44,6 +61,7 @@ facts! {
         activities_are_listed_newest_first_in_pages_and_filtered,
         activities_behind_their_marks_are_found,
         revisions_are_found_by_number_run_and_scope,
+        an_observation_is_that_of_the_very_same_target,
         only_live_alerts_are_found_newest_first,
         an_expansion_is_pending_until_it_is_done,
     }
@@ -54,6 +72,14 @@ facts! {
         of_a_contact_the_latest_device_that_can_show_it_is_taken,
         a_device_belongs_by_contact_by_id_or_by_workspace,
         a_candidate_brings_its_newest_good_push_to_start_token,
+    }
+    leases {
+        a_due_shard_is_claimed_once_until_its_lease_is_over,
+        a_newer_claim_fences_an_older_one_off,
+        a_renewed_lease_holds_and_a_released_one_is_free,
+        what_a_shard_is_written_with_leaves_its_lease_alone,
+        claims_at_the_same_time_share_the_shards_out,
+        the_present_is_told_by_the_database_or_by_the_only_process,
     }
     log {
         every_field_of_a_delivery_comes_back,
@@ -95,6 +121,7 @@ facts! {
     }
     tenants {
         workspaces_have_names_of_their_own,
+        an_android_app_and_its_service_account_are_read_back,
         apps_have_bundle_ids_of_their_own_in_a_workspace,
         what_is_in_use_is_not_deleted,
         the_newest_credential_for_a_world_signs,
@@ -108,6 +135,7 @@ facts! {
         every_field_of_a_token_comes_back,
         a_token_is_found_by_fingerprint_in_its_workspace_and_app,
         a_fingerprint_is_one_token,
+        an_installation_id_goes_before_a_newer_fcm_token,
         the_newest_good_push_to_start_token_is_found,
     }
 }

@@ -11,6 +11,7 @@ use tidings::domain::shard::Shard;
 use tidings::domain::subscription::{
     Card, Cause, Exception, Reason, ReportedState, State, Subscription,
 };
+use tidings::domain::targeted::Targeted;
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error;
 use tidings::store::subscriptions::{self, SubscriptionFilter};
@@ -83,7 +84,7 @@ pub(crate) async fn every_field_of_a_subscription_comes_back(world: World) {
             retry_at: Some(at(30)),
             not_before: Some(at(20)),
         }),
-        targeted: 4,
+        targeted: Targeted { end: 4, update: 2, alert: 3 },
         alerted: 3,
         closing: true,
         report: Some((ReportedState::Stale, at(-1))),
@@ -183,7 +184,7 @@ pub(crate) async fn members_come_with_device_and_tokens_in_pages(world: World) {
     let id = |token: &Option<Token>| token.as_ref().map(|token| token.id);
     let tokens: Vec<_> = members
         .iter()
-        .map(|member| (id(&member.token), id(&member.second_token), id(&member.push_to_start)))
+        .map(|member| (id(&member.token), id(&member.second_token), id(&member.start_token)))
         .collect();
     let none = (None, None, None);
     let expected =

@@ -6,8 +6,9 @@ use tidings::domain::activity_type::{ActivityType, Join};
 use tidings::domain::change::Change;
 use tidings::domain::device::Device;
 use tidings::domain::ids::{ApiKeyId, AppId, CredentialId, WorkspaceId};
+use tidings::domain::platform::{Build, DataKeys};
 use tidings::domain::push::{Alert, Environment};
-use tidings::domain::tenant::{ApiKey, App, Scope, SealedCredential, Workspace};
+use tidings::domain::tenant::{ApiKey, App, Scope, SealedCredential, Signer, Workspace};
 use tidings::error::Reason;
 use tidings::secrets::Sealed;
 use tidings::store::activities::{self, ActivityFilter};
@@ -40,7 +41,8 @@ pub(crate) async fn workspaces_have_names_of_their_own(world: World) {
 
 pub(crate) async fn apps_have_bundle_ids_of_their_own_in_a_workspace(world: World) {
     let (reader, workspace_id) = (world.store.reader(), world.workspace);
-    let found = apps::by_bundle_id(reader, workspace_id, "com.example.flights").await.unwrap();
+    let ios = Build::Ios { bundle_id: "com.example.flights".to_owned() };
+    let found = apps::by_build(reader, workspace_id, &ios).await.unwrap();
     assert_eq!(found.unwrap().id, world.app);
     let taken = app(workspace_id, "com.example.flights");
     let twice = transact!(world, |tx, taken| apps::insert(tx, taken).await);
@@ -59,6 +61,43 @@ pub(crate) async fn apps_have_bundle_ids_of_their_own_in_a_workspace(world: Worl
     assert_eq!(apps::list(reader, workspace_id, first(10)).await.unwrap(), [changed]);
     assert!(apps::list(reader, workspace_id, after(10, world.app)).await.unwrap().is_empty());
     assert_eq!(workspaces::count_apps(reader, workspace_id).await.unwrap(), 1);
+}
+
+pub(crate) async fn an_android_app_and_its_service_account_are_read_back(world: World) {
+    let (reader, workspace_id) = (world.store.reader(), world.workspace);
+    let android = |package_name: &str, keys| App {
+        build: Build::Android {
+            package_name: package_name.to_owned(),
+            fcm_project_id: "flights-1711".to_owned(),
+            fcm_data_keys: keys,
+        },
+        ..app(workspace_id, "")
+    };
+    let rows = [
+        android("com.example.flights", DataKeys::Tidings),
+        android("com.example.crew", DataKeys::Sendora),
+    ];
+    for row in rows.clone() {
+        let given = row.clone();
+        transact!(world, |tx, given| apps::insert(tx, given).await).unwrap();
+        let found = apps::by_build(reader, workspace_id, &row.build).await.unwrap();
+        assert_eq!(found, Some(row));
+    }
+    let taken = android("com.example.flights", DataKeys::Sendora);
+    let twice = transact!(world, |tx, taken| apps::insert(tx, taken).await);
+    assert_eq!(reason(twice), Reason::AlreadyExists);
+    let (email, key) = ("push@flights-1711.iam.gserviceaccount.com", "0123");
+    let account = SealedCredential {
+        signer: Signer::ServiceAccount {
+            client_email: email.to_owned(),
+            private_key_id: key.to_owned(),
+        },
+        ..credential(&world, rows[0].id, None)
+    };
+    let row = account.clone();
+    transact!(world, |tx, row| credentials::insert(tx, row).await).unwrap();
+    let newest = credentials::newest_for(reader, rows[0].id, Environment::Production).await;
+    assert_eq!(newest.unwrap().unwrap().signer, account.signer);
 }
 
 pub(crate) async fn what_is_in_use_is_not_deleted(world: World) {
@@ -91,9 +130,11 @@ fn credential(world: &World, app: AppId, environment: Option<Environment>) -> Se
         id: CredentialId::generate(),
         workspace: world.workspace,
         app,
-        key_id: "ABCDE12345".to_owned(),
-        team_id: "TEAM123456".to_owned(),
-        environment,
+        signer: Signer::ApnsKey {
+            key_id: "ABCDE12345".to_owned(),
+            team_id: "TEAM123456".to_owned(),
+            environment,
+        },
         sealed: Sealed { key_id: "first".to_owned(), bytes: vec![0, 1, 255] },
         created_at: NOW,
     }

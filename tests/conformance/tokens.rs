@@ -4,6 +4,7 @@ use crate::world::{NOW, World, after, app, at, first, reason, token, transact};
 use tidings::domain::change::Change;
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::ids::{SubscriptionId, WorkspaceId};
+use tidings::domain::platform::Platform;
 use tidings::domain::push::Environment;
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error::Reason;
@@ -134,6 +135,21 @@ pub(crate) async fn a_fingerprint_is_one_token(world: World) {
     world.register(&device, &[Token { doubted_at: Some(NOW), ..row }]).await.unwrap();
 }
 
+pub(crate) async fn an_installation_id_goes_before_a_newer_fcm_token(world: World) {
+    let device = Device { platform: Platform::Android, ..world.device("phone", "ada") };
+    let id = Token { registered_at: at(1), ..token(&device, TokenKind::FcmInstallationId, 1) };
+    let older = Token { registered_at: at(2), ..token(&device, TokenKind::FcmToken, 2) };
+    let newer = Token { registered_at: at(3), ..token(&device, TokenKind::FcmToken, 3) };
+    world.register(&device, &[id.clone(), older, newer.clone()]).await.unwrap();
+    let reader = world.store.reader();
+    let found = tokens::start_token(reader, device.key, "any type").await.unwrap();
+    assert_eq!(found.unwrap().id, id.id);
+    let dead = Token { invalid: Some((at(4), "UNREGISTERED".to_owned())), ..id };
+    world.register(&device, &[dead]).await.unwrap();
+    let found = tokens::start_token(reader, device.key, "any type").await.unwrap();
+    assert_eq!(found.unwrap().id, newer.id);
+}
+
 pub(crate) async fn the_newest_good_push_to_start_token_is_found(world: World) {
     let device = world.device("phone", "ada");
     let row = |value, seconds| Token {
@@ -145,7 +161,7 @@ pub(crate) async fn the_newest_good_push_to_start_token_is_found(world: World) {
     world.register(&device, &rows).await.unwrap();
     let reader = world.store.reader();
     let newest = async |activity_type| {
-        let found = tokens::newest_push_to_start(reader, device.key, activity_type).await.unwrap();
+        let found = tokens::start_token(reader, device.key, activity_type).await.unwrap();
         found.map(|found| found.id)
     };
     assert_eq!(newest("flight_status").await, Some(rows[0].id));

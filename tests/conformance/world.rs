@@ -1,7 +1,7 @@
 //! A world for one fact: an empty store with one workspace and one app, and makers of rows.
 
+use crate::databases::TestDatabase;
 use std::time::Duration;
-use tempfile::TempDir;
 use tidings::clock::Time;
 use tidings::domain::activity::{Activity, Origin, State};
 use tidings::domain::change::Change;
@@ -13,10 +13,12 @@ use tidings::domain::expansion::{Audience, Expansion, Who};
 use tidings::domain::ids::{
     ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId,
 };
+use tidings::domain::platform::{Build, Platform};
 use tidings::domain::push::{Alert, Environment, Operation, Priority};
 use tidings::domain::revision::{Revision, Scope};
 use tidings::domain::shard::{Place, Route, Shard};
 use tidings::domain::subscription::{Card, Cause, State as Following, Subscription};
+use tidings::domain::targeted::Targeted;
 use tidings::domain::tenant::{App, Workspace};
 use tidings::domain::token::{Token, TokenKind};
 use tidings::error::{Error, Result};
@@ -29,7 +31,7 @@ pub(crate) struct World {
     pub(crate) workspace: WorkspaceId,
     pub(crate) app: AppId,
     pub(crate) config: Config,
-    _directory: TempDir,
+    _database: TestDatabase,
 }
 
 /// Runs a block in a transaction of the world's store; what it consumes is named, for it may run again.
@@ -67,18 +69,34 @@ pub(crate) fn after<C>(size: u64, row: C) -> Page<C> {
 impl World {
     /// On `SQLite`.
     pub(crate) async fn sqlite() -> Self {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("tidings.db");
-        let config =
-            Config { url: format!("sqlite://{}", path.display()).into(), ..Config::default() };
+        Self::on(TestDatabase::sqlite()).await
+    }
+
+    /// On PostgreSQL.
+    #[cfg(feature = "postgres-tests")]
+    pub(crate) async fn postgres() -> Self {
+        Self::on(TestDatabase::postgres().await).await
+    }
+
+    async fn on(database: TestDatabase) -> Self {
+        let config = Config { url: database.url().into(), ..Config::default() };
         let store = Store::open(&config).await.unwrap();
         store.migrate().await.unwrap();
         let workspace = workspace("default");
         let app = app(workspace.id, "com.example.flights");
         let world =
-            World { store, workspace: workspace.id, app: app.id, config, _directory: directory };
+            World { store, workspace: workspace.id, app: app.id, config, _database: database };
         world.add(workspace, app).await.unwrap();
         world
+    }
+
+    /// An empty database of the same kind.
+    pub(crate) async fn another(&self) -> TestDatabase {
+        #[cfg(feature = "postgres-tests")]
+        if self.config.path().is_none() {
+            return TestDatabase::postgres().await;
+        }
+        TestDatabase::sqlite()
     }
 
     /// Adds another tenant with an app.
@@ -102,6 +120,7 @@ impl World {
             device_id: device_id.to_owned(),
             app: self.app,
             contact_key: contact_key.to_owned(),
+            platform: Platform::Ios,
             form_factor: FormFactor::Phone,
             os_version: OsVersion { major: 18, minor: 2 },
             environment: Environment::Production,
@@ -186,7 +205,7 @@ pub(crate) fn app(workspace: WorkspaceId, bundle_id: &str) -> App {
         id: AppId::generate(),
         workspace,
         name: "Flights".to_owned(),
-        bundle_id: bundle_id.to_owned(),
+        build: Build::Ios { bundle_id: bundle_id.to_owned() },
         default_environment: Environment::Production,
         created_at: NOW,
         updated_at: NOW,
@@ -212,6 +231,7 @@ pub(crate) fn revision(activity: &Activity, number: i64) -> Revision {
         stale_at: None,
         relevance_score: None,
         dismiss_at: None,
+        observed_at: None,
         created_at: NOW,
     }
 }
@@ -255,7 +275,7 @@ pub(crate) fn subscription(shard: &Shard, device: &Device) -> Subscription {
         second: None,
         closed_card: None,
         exception: None,
-        targeted: 0,
+        targeted: Targeted::default(),
         alerted: 0,
         closing: false,
         look_at: None,
@@ -278,7 +298,7 @@ pub(crate) fn token(device: &Device, kind: TokenKind, value: u8) -> Token {
         sealed: Sealed { key_id: "first".to_owned(), bytes: vec![value] },
         activity_type: match kind {
             TokenKind::PushToStart => "flight_status".to_owned(),
-            TokenKind::Update => String::new(),
+            _ => String::new(),
         },
         subscription: None,
         token_time: NOW,

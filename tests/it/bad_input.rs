@@ -228,6 +228,8 @@ async fn a_token_is_of_a_known_kind_hexadecimal_and_of_a_known_world() {
         bench.wrong_token(&["token"], bad).await;
         let bad = RegisterTokenRequest { replaces: value.to_owned(), ..good() };
         bench.wrong_token(&["replaces"], bad).await;
+    }
+    for value in ["", "80 ab", "ü0", &"a".repeat(2_049)] {
         let bad = RevokeTokenRequest {
             device_id: DEVICE.to_owned(),
             token: value.to_owned(),
@@ -294,7 +296,7 @@ async fn devices_and_reports_name_every_wrong_field() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_end_says_once_when_and_for_whom() {
+async fn an_end_says_once_when_and_it_and_an_update_for_whom() {
     let bench = Bench::new().await;
     let ending = async |fields: &[&str], dismissal, target| {
         let request = tidings::proto::v1::EndActivityRequest { dismissal, target, ..end(ACTIVE) };
@@ -309,6 +311,11 @@ async fn an_end_says_once_when_and_for_whom() {
     let negative = Dismissal { after: span(-1), ..Dismissal::default() };
     ending(&["dismissal.after"], Some(negative), None).await;
     ending(&["target"], None, Some(Target::default())).await;
+    let updating = async |fields: &[&str], target: Target| {
+        let request = UpdateActivityRequest { target: Some(target), ..update(ACTIVE, "x") };
+        bench.wrong_update(fields, request).await;
+    };
+    updating(&["target"], Target::default()).await;
     let target = Target {
         device_ids: strings(&[""]),
         contact_keys: strings(&["a\nb"]),
@@ -316,9 +323,11 @@ async fn an_end_says_once_when_and_for_whom() {
         ..Target::default()
     };
     let fields = ["target.device_ids[0]", "target.contact_keys[0]", "target.form_factors[1]"];
-    ending(&fields, None, Some(target)).await;
+    ending(&fields, None, Some(target.clone())).await;
+    updating(&fields, target).await;
     let target = Target { app_ids: strings(&[&bench.world.app_id, "app_1"]), ..Target::default() };
-    ending(&["target.app_ids[1]"], None, Some(target)).await;
+    ending(&["target.app_ids[1]"], None, Some(target.clone())).await;
+    updating(&["target.app_ids[1]"], target).await;
     bench.world.stop().await;
 }
 

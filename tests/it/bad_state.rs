@@ -2,12 +2,12 @@
 
 use crate::bad_input::{ACTIVE, Bench, DEVICE};
 use crate::calls::{
-    Refused, TYPE, alert, device, end, refused, start, strings, token, update, update_token,
+    Refused, TYPE, alert, device, end, refused, start, token, update, update_token,
 };
 use tidings::proto::v1::{
     ActivityType, Alert, CreateActivityTypeRequest, RegisterTokenRequest,
-    ReportActivityStateRequest, ReportedState, RevokeTokenRequest, StartActivityRequest, Target,
-    TokenKind, UpdateActivityRequest,
+    ReportActivityStateRequest, ReportedState, RevokeTokenRequest, StartActivityRequest, TokenKind,
+    UpdateActivityRequest,
 };
 use tonic::Code;
 
@@ -143,17 +143,6 @@ async fn attributes_that_name_another_id_or_run_are_refused() {
     let started = bench.caller.activities().start_activity(request).await.expect("the same values");
     let started = started.into_inner().activity.expect("an activity");
     assert_eq!(started.attributes_json, same, "nothing is added to what is there");
-    bench.world.stop().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_update_for_some_devices_is_not_served_and_says_so() {
-    let bench = Bench::new().await;
-    let target = Some(Target { device_ids: strings(&[DEVICE]), ..Target::default() });
-    let request = UpdateActivityRequest { target, ..update(ACTIVE, "x") };
-    let refused = bench.refuses_update(request).await;
-    is(&refused, Code::Unimplemented, "NOT_SERVED");
-    assert!(refused.message.contains("target"), "{refused:?}");
     bench.world.stop().await;
 }
 

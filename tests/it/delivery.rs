@@ -4,6 +4,7 @@ mod answers;
 mod cards;
 mod crowd;
 mod devices;
+mod targets;
 
 use crate::harness::{PATIENCE, World, shows};
 use std::time::Duration;

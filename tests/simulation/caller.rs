@@ -42,7 +42,7 @@ pub(crate) struct Asked {
 #[derive(Clone, Debug)]
 pub(crate) enum Request {
     Start(StartAsked),
-    Update(UpdateAsked),
+    Update(UpdateAsked, Option<Vec<usize>>),
     End(EndAsked, Option<Vec<usize>>),
 }
 
@@ -60,6 +60,15 @@ impl Caller {
             }
         }
         wanted
+    }
+
+    /// The revision of that number is asked of this device too; none is asked of nobody.
+    pub(crate) fn concerns(&self, revision: Number, device: usize) -> bool {
+        let of_others = |asked: &&Asked| {
+            let target = asked.target.as_ref();
+            asked.revision == revision && target.is_some_and(|targets| !targets.contains(&device))
+        };
+        !self.asked.iter().any(|asked| of_others(&asked))
     }
 
     /// The end of the run was accepted.
@@ -98,19 +107,41 @@ impl World<'_> {
             return self.start();
         }
         match self.random.below(10) {
-            0..6 => Request::Update(UpdateAsked {
-                activity_id: self.activity_id(),
-                content: Some(content()),
-                presentation: self.presentation(40),
-                expected: Expected::default(),
-                observed_at: None,
-            }),
+            0..4 => self.update(None),
+            4..6 => {
+                let targets = self.some();
+                self.update(Some(targets))
+            }
             6..8 => {
-                let devices = vec![self.random.below(self.devices.len())];
-                self.end(Some(devices))
+                let targets = self.some();
+                self.end(Some(targets))
             }
             _ => self.end(None),
         }
+    }
+
+    /// One device, and perhaps a second one.
+    fn some(&mut self) -> Vec<usize> {
+        let first = self.random.below(self.devices.len());
+        let second = self.random.below(self.devices.len());
+        if self.random.percent(30) && second != first { vec![first, second] } else { vec![first] }
+    }
+
+    fn update(&mut self, target: Option<Vec<usize>>) -> Request {
+        let asked = UpdateAsked {
+            activity_id: self.activity_id(),
+            content: Some(content()),
+            presentation: self.presentation(40),
+            expected: Expected::default(),
+            observed_at: None,
+            target: target.as_ref().map(|devices| self.target(devices)),
+        };
+        Request::Update(asked, target)
+    }
+
+    fn target(&self, devices: &[usize]) -> Target {
+        let ids = devices.iter().map(|device| self.devices[*device].id.clone());
+        Target { device_ids: ids.collect(), ..Target::default() }
     }
 
     fn start(&mut self) -> Request {
@@ -134,17 +165,13 @@ impl World<'_> {
     }
 
     fn end(&mut self, target: Option<Vec<usize>>) -> Request {
-        let ids = |devices: &Vec<usize>| {
-            devices.iter().map(|device| self.devices[*device].id.clone()).collect()
-        };
-        let named = target.as_ref().map(ids);
         let asked = EndAsked {
             activity_id: self.activity_id(),
             content: Some(content()),
             presentation: self.presentation(20),
             expected: Expected::default(),
             dismissal: Dismissal::Immediate,
-            target: named.map(|device_ids| Target { device_ids, ..Target::default() }),
+            target: target.as_ref().map(|devices| self.target(devices)),
         };
         Request::End(asked, target)
     }
@@ -171,9 +198,9 @@ impl World<'_> {
                 let call = self.call("Start", request_id);
                 (activities::start(&service, &call, asked).await?, false, None)
             }
-            Request::Update(asked) => {
+            Request::Update(asked, target) => {
                 let call = self.call("Update", request_id);
-                (activities::update(&service, &call, asked).await?, false, None)
+                (activities::update(&service, &call, asked).await?, false, target)
             }
             Request::End(asked, target) => {
                 let call = self.call("End", request_id);
@@ -190,7 +217,7 @@ impl World<'_> {
             ensure!(known && before == self.caller.asked.len(), "a repeat changes nothing");
             return Ok(());
         }
-        if !ends && !self.expanding.contains(&run) && self.is_start(run) {
+        if !ends && target.is_none() && !self.expanding.contains(&run) && self.is_start(run) {
             self.expanding.push(run);
         }
         self.caller.asked.push(Asked { revision, run, ends, target });

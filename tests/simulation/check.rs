@@ -3,8 +3,8 @@
 //! S1 no card shows a lower revision after a higher one, nor another run's content. S2 one start undisturbed, at most
 //! two else (refused ones do not count); none begun once evidence is in the tables. S3 what counts as delivered was
 //! accepted for the token we hold. S4 no start begun after the end was accepted. S5 what is sent is what is wanted, and
-//! after an end nothing but ends. S6 an alert at most once where nothing was lost. S7 stamps never fall, and rise for a
-//! newer revision.
+//! after an end nothing but ends. S6 an alert at most once where nothing was lost, and none of others. S7 stamps never
+//! fall, and rise for a newer revision.
 //!
 //! Beyond the model: 410s, retries and alerts that expire. A refusal is no disturbance: its push certainly did nothing.
 
@@ -136,6 +136,8 @@ impl World<'_> {
             let (is, should) = (plan.revision, wanted.revision);
             ensure!(is == should, "S5 device {device} is sent revision {is} instead of {should}");
             ensure!((plan.kind == Kind::End) == wanted.ends, "S5 {:?} is no end", plan.kind);
+            let is_for_it = self.caller.concerns(plan.alert, device);
+            ensure!(is_for_it, "S6 device {device} has the alert {} of others", plan.alert);
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use tidings::bus::Bus;
 use tidings::clock::{Clock, MARK_LEAD, Time};
 use tidings::domain::ids::{AppId, WorkspaceId};
+use tidings::domain::platform::Build;
 use tidings::domain::push::Environment;
 use tidings::domain::tenant::{App, Workspace};
 use tidings::secrets::{Fingerprints, Keyring, MasterKey};
@@ -46,7 +47,7 @@ impl Database {
             id: AppId::generate(),
             workspace: workspace.id,
             name: "Flights".to_owned(),
-            bundle_id: "com.example.flights".to_owned(),
+            build: Build::Ios { bundle_id: "com.example.flights".to_owned() },
             default_environment: Environment::Production,
             created_at: BEGIN,
             updated_at: BEGIN,

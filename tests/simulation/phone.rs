@@ -9,6 +9,7 @@ use tidings::clock::Time;
 use tidings::domain::device::{FormFactor, OsVersion};
 use tidings::domain::ids::TokenId;
 use tidings::domain::plan::Kind;
+use tidings::domain::platform::Platform;
 use tidings::domain::register::TokenResult;
 use tidings::domain::revision::Run;
 use tidings::domain::subscription::ReportedState;
@@ -232,6 +233,7 @@ impl World<'_> {
             device_id: self.devices[device].id.clone(),
             app: self.database.app,
             contact_key: Some(contact.clone()),
+            platform: Platform::Ios,
             form_factor: Some(FormFactor::Phone),
             os_version: OsVersion {
                 major: self.devices[device].os.0,

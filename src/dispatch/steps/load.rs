@@ -8,7 +8,7 @@ use crate::domain::ids::{ShardId, SubscriptionId};
 use crate::domain::plan::{self, Kind, Next, Plan, Present, Wanted};
 use crate::domain::revision::Number;
 use crate::domain::shard::Shard;
-use crate::domain::subscription::Subscription;
+use crate::domain::subscription::{State, Subscription};
 use crate::domain::tenant::App;
 use crate::domain::token::Token;
 use crate::error::{Error, Result};
@@ -135,14 +135,17 @@ pub(super) async fn wanted(
         ALERTS_MAX,
     )
     .await?;
-    let mut targeted: Vec<Number> =
-        members.iter().map(|member| member.targeted).filter(|number| *number > 0).collect();
+    let mut targeted: Vec<Number> = Vec::new();
+    for member in members {
+        let starts = member.state == State::PendingStart;
+        let had = if starts { 0 } else { member.alerted.max(member.delivered(shard)) };
+        targeted.push(member.targeted.wanted(newest.number));
+        targeted.extend(Some(member.targeted.alert).filter(|alert| *alert > had));
+    }
     targeted.sort_unstable();
     targeted.dedup();
-    targeted.retain(|number| others.iter().all(|revision| revision.number != *number));
-    if !targeted.is_empty() {
-        others.extend(store::revisions::get_many(on, key, &targeted).await?);
-    }
+    targeted.retain(|number| *number != newest.number);
+    others.extend(store::revisions::get_many(on, key, &targeted).await?);
     Ok(Some(Wanted { run, newest, others }))
 }
 
@@ -168,7 +171,7 @@ impl Work {
             Next::Send(plan) => plan,
         };
         let token = match plan.kind {
-            Kind::Start => member.push_to_start,
+            Kind::Start => member.start_token,
             Kind::Update | Kind::End => member.token,
             Kind::CloseSecond => member.second_token,
         };

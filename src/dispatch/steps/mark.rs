@@ -39,9 +39,10 @@ async fn mark_one(tx: &Tx, activity: &Activity, revision: &Revision, now: Time) 
         after = Some(last.id);
         let mut change = Change::default();
         for (mut subscription, shard) in store::subscriptions::with_shards(tx, page).await? {
-            subscription.target(&shard, revision.number, now);
-            change.due.push((shard.id, now));
-            change.subscriptions.push(subscription);
+            if subscription.target(&shard, revision, now) {
+                change.due.push((shard.id, now));
+                change.subscriptions.push(subscription);
+            }
         }
         store::apply(tx, change).await?;
     }

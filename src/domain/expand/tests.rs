@@ -3,16 +3,18 @@
 use super::*;
 use crate::domain::device::OsVersion;
 use crate::domain::revision::{Revision, Scope, Target};
-use crate::domain::samples::{NOW, active, activity, device, end, shard, targeted, update};
+use crate::domain::samples::{
+    NOW, active, activity, alerting, device, end, shard, targeted, update,
+};
 
 fn marked() -> Marked<'static> {
     Marked { newest: 1, targeted: &[], now: NOW }
 }
 
 fn candidate(device: Device) -> Candidate {
-    let push_to_start = Some((TokenId::generate(), device.environment));
+    let start_token = Some((TokenId::generate(), device.environment));
     let contact_key = device.contact_key.clone();
-    Candidate { device, contact_key, push_to_start, existing: None }
+    Candidate { device, contact_key, start_token, existing: None }
 }
 
 fn expanded(candidate: Candidate) -> Change {
@@ -33,7 +35,7 @@ fn a_device_with_a_token_waits_for_its_start_with_nothing_delivered() {
 fn a_device_without_a_way_is_unreachable_and_skipped_once_with_the_reason() {
     let old = Device { os_version: OsVersion { major: 16, minor: 4 }, ..device("ada") };
     let forbidden = Device { activities_enabled: false, ..device("ada") };
-    let tokenless = Candidate { push_to_start: None, ..candidate(device("ada")) };
+    let tokenless = Candidate { start_token: None, ..candidate(device("ada")) };
     let cases = [
         (candidate(old), Obstacle::OsCannotStartByPush),
         (candidate(forbidden), Obstacle::ActivitiesDisabled),
@@ -81,7 +83,7 @@ fn a_targeted_end_reaches_devices_that_are_found_after_it() {
         let revisions = [end_for(target), targeted(update(3))];
         let marked = Marked { targeted: &revisions[..1], ..marked() };
         let candidates = vec![candidate(device("ada"))];
-        expand(&activity(), candidates, Rooms::default(), marked).subscriptions[0].targeted
+        expand(&activity(), candidates, Rooms::default(), marked).subscriptions[0].targeted.end
     };
     let none = Target::default;
     assert_eq!(reaches(Target { device_ids: words("phone"), ..none() }), 2);
@@ -93,4 +95,18 @@ fn a_targeted_end_reaches_devices_that_are_found_after_it() {
     assert_eq!(reaches(Target { app_ids: words("app_0"), ..none() }), 0);
     let both = Target { device_ids: words("phone"), form_factors: words("TABLET"), ..none() };
     assert_eq!(reaches(both), 0, "every kind of selector given");
+}
+
+#[test]
+fn a_targeted_update_reaches_devices_that_are_found_after_it_where_they_fit() {
+    let for_ada = |revision: Revision| {
+        let target = Target { contact_keys: vec!["ada".to_owned()], ..Target::default() };
+        Revision { scope: Scope::Target(target), ..revision }
+    };
+    let revisions = [for_ada(alerting(2)), for_ada(update(3))];
+    let marked = Marked { targeted: &revisions, ..marked() };
+    let candidates = vec![candidate(device("ada")), candidate(device("eve"))];
+    let change = expand(&activity(), candidates, Rooms::default(), marked);
+    let asked: Vec<Targeted> = change.subscriptions.iter().map(|row| row.targeted).collect();
+    assert_eq!(asked, [Targeted { end: 0, update: 3, alert: 2 }, Targeted::default()]);
 }

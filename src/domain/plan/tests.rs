@@ -6,6 +6,7 @@ use crate::domain::samples::{
     second, shard, targeted, update, wanted,
 };
 use crate::domain::subscription::{Exception, Reason};
+use crate::domain::targeted::Targeted;
 
 fn nothing_after(run: &Wanted, subscription: &Subscription, shard: &Shard) -> bool {
     next(subscription, shard, run, present()) == Next::Nothing
@@ -30,7 +31,7 @@ fn a_member_that_has_the_newest_needs_nothing() {
 fn a_targeted_end_is_wanted_whatever_comes_after_it() {
     let shard = shard();
     let mut subscription = active(&shard);
-    subscription.targeted = 3;
+    subscription.targeted.end = 3;
     let run = wanted(update(5), vec![targeted(end(3))]);
     assert_eq!(run.of(&subscription).number, 3);
     let plan = push(next(&subscription, &shard, &run, present()));
@@ -41,7 +42,7 @@ fn a_targeted_end_is_wanted_whatever_comes_after_it() {
 fn a_targeted_update_is_wanted_until_everyone_gets_a_newer_one() {
     let shard = shard();
     let mut subscription = active(&shard);
-    subscription.targeted = 3;
+    subscription.targeted.update = 3;
     let others = vec![targeted(update(3))];
     assert_eq!(wanted(update(2), others.clone()).of(&subscription).number, 3);
     assert_eq!(wanted(update(4), others).of(&subscription).number, 4);
@@ -60,7 +61,7 @@ fn what_was_never_started_is_over_when_an_end_is_wanted() {
     let mut subscription = pending_start(&shard);
     let over = next(&subscription, &shard, &wanted(end(2), Vec::new()), present());
     assert_eq!(over, Next::Over);
-    subscription.targeted = 3;
+    subscription.targeted.end = 3;
     let run = wanted(update(2), vec![targeted(end(3))]);
     assert_eq!(next(&subscription, &shard, &run, present()), Next::Over, "a targeted end too");
     subscription = Subscription { closing: true, ..pending_start(&shard) };
@@ -116,6 +117,22 @@ fn the_newest_live_alert_above_delivered_and_up_to_wanted_rides_on_the_next_push
     assert_eq!(push(next(&subscription, &shard, &run, expired)).alert, 0, "it would only startle");
     let theirs = wanted(update(5), vec![targeted(alerting(4)), alerting(3)]);
     assert_eq!(push(next(&subscription, &shard, &theirs, present())).alert, 3, "another's alert");
+}
+
+#[test]
+fn the_alert_of_a_targeted_revision_rides_to_its_targets_alone_and_outlives_a_silent_one() {
+    let shard = shard();
+    let mut subscription = active(&shard);
+    let run = wanted(update(2), vec![targeted(alerting(3)), targeted(update(4))]);
+    let mut others = active(&shard);
+    others.targeted = Targeted { update: 4, ..Targeted::default() };
+    assert_eq!(push(next(&others, &shard, &run, present())).alert, 0);
+    subscription.targeted = Targeted { update: 4, alert: 3, ..Targeted::default() };
+    let plan = push(next(&subscription, &shard, &run, present()));
+    assert_eq!((plan.revision, plan.alert), (4, 3));
+    let overruled = wanted(update(5), vec![targeted(alerting(3))]);
+    let plan = push(next(&subscription, &shard, &overruled, present()));
+    assert_eq!((plan.revision, plan.alert), (5, 3), "nor does one for everyone erase it");
 }
 
 #[test]

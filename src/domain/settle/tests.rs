@@ -111,7 +111,8 @@ fn an_exception_is_cleared_where_its_push_was_accepted_at_the_shards_revision_or
     assert!(!close(&|_| {}, 1, true), "it is ahead of the shard");
     assert!(!close(&|_| {}, 2, false), "the shard stopped early");
     assert!(!close(&|row| row.version += 1, 2, true), "it was written since the claim");
-    assert!(!close(&|row| row.targeted = 3, 2, true), "it is targeted above the shard");
+    assert!(!close(&|row| row.targeted.update = 3, 2, true), "it is targeted above the shard");
+    assert!(!close(&|row| row.targeted.end = 3, 2, true), "and so is an end");
     assert!(!close(&|row| row.second = Some(second()), 2, true), "another card is to be ended");
     assert!(!close(&|row| row.closing = true, 2, true), "another owner has the device");
     let in_flight = |row: &mut Subscription| {
@@ -216,6 +217,19 @@ fn the_providers_wait_is_kept_until_it_is_over_and_then_forgotten() {
     assert_eq!(row.exception.unwrap().not_before, None);
     finish(&mut row, &Shard { delivered: 2, ..shard }, &first, true);
     assert_eq!(row.exception, None, "it goes with its shard again");
+}
+
+#[test]
+fn a_push_that_was_put_off_is_no_try_and_waits_whatever_is_newer() {
+    let shard = shard();
+    let mut row = active(&shard);
+    let sent = sent(&row, &shard, 2);
+    let put_off = Outcome::Postponed { reason: "DEVICE_PACED", until: at(3) };
+    let settled = answer(&mut row, &shard, &sent, &put_off);
+    assert!(!settled.counts && settled.changed);
+    let own = row.exception.unwrap();
+    assert_eq!((own.not_before, own.retry_at, own.in_flight), (Some(at(3)), None, None));
+    assert_eq!((own.failed, own.attempts), (0, 0), "no try in vain");
 }
 
 #[test]

@@ -11,6 +11,8 @@ fn plain() -> Update {
         presentation: Presentation::default(),
         expected: Expected::default(),
         observed_at: None,
+        target: None,
+        observed_by_target: None,
     }
 }
 
@@ -85,6 +87,40 @@ fn a_targeted_end_leaves_the_activity_as_it_is_for_the_others() {
     assert_eq!(updated.activity.content, Content::empty());
     assert_eq!(updated.change.revisions[0].content.as_str(), r#"{"a":2}"#);
     assert!(!updated.change.revisions[0].is_for_everyone());
+}
+
+#[test]
+fn a_targeted_update_leaves_the_activity_as_it_is_and_takes_what_everyone_shows() {
+    let shown = Content::from_stored(r#"{"gate":"B12"}"#.to_owned());
+    let activity = Activity { content: shown.clone(), ..activity() };
+    let target = Some(Target { device_ids: vec!["phone".to_owned()], ..Target::default() });
+    let seat = Update { target, ..plain() };
+    let updated = try_update(&activity, seat.clone()).unwrap();
+    assert_eq!((updated.activity.revision, &updated.activity.content), (2, &shown));
+    let [revision] = updated.change.revisions.as_slice() else { panic!("one") };
+    assert_eq!(revision.content.as_str(), r#"{"a":1}"#);
+    assert!(!revision.is_for_everyone());
+    let next = try_update(&updated.activity, Update { content: None, ..seat }).unwrap();
+    assert_eq!(next.change.revisions[0].content, shown, "not what the target was shown before");
+    let next = try_update(&updated.activity, Update { content: None, ..plain() }).unwrap();
+    assert_eq!(next.activity.content, shown, "nor does everyone get it");
+}
+
+#[test]
+fn an_observation_for_some_is_older_than_everyones_or_their_own() {
+    let shown = Activity { observed_at: Some(at(5)), ..activity() };
+    let for_some = |seconds, before| Update {
+        observed_at: Some(at(seconds)),
+        observed_by_target: before,
+        target: Some(Target::default()),
+        ..plain()
+    };
+    let try_at = |seconds, before| try_update(&shown, for_some(seconds, before)).unwrap();
+    assert!(try_at(4, None).ignored && try_at(6, Some(at(7))).ignored);
+    let taken = try_at(6, Some(at(6)));
+    assert!(!taken.ignored);
+    assert_eq!(taken.activity.observed_at, Some(at(5)), "others may still be shown what is older");
+    assert_eq!(taken.change.revisions[0].observed_at, Some(at(6)));
 }
 
 #[test]

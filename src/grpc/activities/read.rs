@@ -5,7 +5,7 @@ use crate::domain::content::Content;
 use crate::domain::expansion::{Audience, Who};
 use crate::domain::revision::Target;
 use crate::domain::update::Dismissal;
-use crate::error::{Error, Reason, Result};
+use crate::error::Result;
 use crate::grpc::convert::activity::read_latest_only;
 use crate::grpc::convert::content::{self, Forms};
 use crate::grpc::convert::push::{read_alert, read_alert_expiry, read_priority};
@@ -62,18 +62,15 @@ pub(super) fn update(request: &v1::UpdateActivityRequest) -> Result<UpdateAsked>
     let presentation = presentation(&request.shown(), &mut violations);
     expected_revision(request.expected_revision, &mut violations);
     let observed_at = violations.time("observed_time", request.observed_time.as_ref());
+    let target = request.target.as_ref().map(|asked| target(asked, &mut violations));
     violations.finish()?;
-    if request.target.is_some() {
-        let message = "An update for some devices only is not served yet; \
-                       leave `target` out, or end the activity on those devices.";
-        return Err(Error::new(Reason::NotServed, message));
-    }
     Ok(UpdateAsked {
         activity_id: request.activity_id.clone(),
         content,
         presentation,
         expected: Expected { revision: request.expected_revision, run: request.run },
         observed_at,
+        target,
     })
 }
 
@@ -152,15 +149,23 @@ fn target(asked: &v1::Target, violations: &mut Violations) -> Target {
         }
     }
     let target = Target {
-        device_ids: asked.device_ids.clone(),
-        contact_keys: asked.contact_keys.clone(),
+        device_ids: sorted(&asked.device_ids),
+        contact_keys: sorted(&asked.contact_keys),
         app_ids: asked.app_ids.clone(),
-        form_factors: asked.form_factors.clone(),
+        form_factors: sorted(&asked.form_factors),
     };
     if target.is_empty() {
-        violations.add("target", "selects nothing; leave it out to end the activity for everyone");
+        violations.add("target", "selects nothing; leave it out to mean everyone");
     }
     target
+}
+
+/// The same target has one form, by which it is known again.
+fn sorted(words: &[String]) -> Vec<String> {
+    let mut words = words.to_vec();
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 fn dismissal(asked: Option<&v1::Dismissal>, violations: &mut Violations) -> Dismissal {

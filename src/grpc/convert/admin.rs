@@ -1,9 +1,11 @@
 //! Workspaces, apps, credentials, keys and activity types.
 
+use super::device::platform;
 use super::push::{alert, environment};
 use super::time;
 use crate::domain::activity_type::{ActivityType, Join};
-use crate::domain::tenant::{ApiKey, App, SealedCredential, Workspace};
+use crate::domain::platform::{Build, DataKeys};
+use crate::domain::tenant::{ApiKey, App, SealedCredential, Signer, Workspace};
 use crate::proto::v1;
 
 /// A tenant.
@@ -18,27 +20,66 @@ pub fn workspace(workspace: &Workspace) -> v1::Workspace {
 
 /// An app.
 pub fn app(app: &App) -> v1::App {
-    v1::App {
+    let common = v1::App {
         app_id: app.id.to_string(),
         name: app.name.clone(),
-        platform: v1::Platform::Ios.into(),
-        bundle_id: app.bundle_id.clone(),
-        default_environment: environment(app.default_environment).into(),
+        platform: platform(app.build.platform()).into(),
         create_time: Some(time::to_proto(app.created_at)),
         update_time: Some(time::to_proto(app.updated_at)),
+        ..v1::App::default()
+    };
+    match &app.build {
+        Build::Ios { bundle_id } => v1::App {
+            bundle_id: bundle_id.clone(),
+            default_environment: environment(app.default_environment).into(),
+            ..common
+        },
+        Build::Android { package_name, fcm_project_id, fcm_data_keys } => v1::App {
+            package_name: package_name.clone(),
+            fcm_project_id: fcm_project_id.clone(),
+            fcm_data_keys: data_keys(*fcm_data_keys).into(),
+            ..common
+        },
+    }
+}
+
+/// The names of an Android app's keys.
+fn data_keys(keys: DataKeys) -> v1::FcmDataKeys {
+    match keys {
+        DataKeys::Tidings => v1::FcmDataKeys::Tidings,
+        DataKeys::Sendora => v1::FcmDataKeys::Sendora,
+    }
+}
+
+/// None where the caller did not say.
+pub fn read_data_keys(keys: v1::FcmDataKeys) -> Option<DataKeys> {
+    match keys {
+        v1::FcmDataKeys::Unspecified => None,
+        v1::FcmDataKeys::Tidings => Some(DataKeys::Tidings),
+        v1::FcmDataKeys::Sendora => Some(DataKeys::Sendora),
     }
 }
 
 /// A credential without its key.
 pub fn credential(credential: &SealedCredential) -> v1::Credential {
-    let world = credential.environment.map_or(v1::ApnsEnvironment::Unspecified, environment);
-    v1::Credential {
+    let common = v1::Credential {
         credential_id: credential.id.to_string(),
         app_id: credential.app.to_string(),
-        key_id: credential.key_id.clone(),
-        team_id: credential.team_id.clone(),
-        environment: world.into(),
         create_time: Some(time::to_proto(credential.created_at)),
+        ..v1::Credential::default()
+    };
+    match &credential.signer {
+        Signer::ApnsKey { key_id, team_id, environment: world } => v1::Credential {
+            key_id: key_id.clone(),
+            team_id: team_id.clone(),
+            environment: world.map_or(v1::ApnsEnvironment::Unspecified, environment).into(),
+            ..common
+        },
+        Signer::ServiceAccount { client_email, private_key_id } => v1::Credential {
+            client_email: client_email.clone(),
+            private_key_id: private_key_id.clone(),
+            ..common
+        },
     }
 }
 

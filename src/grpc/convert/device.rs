@@ -3,6 +3,8 @@
 use super::push::environment;
 use super::time;
 use crate::domain::device::{Device, FormFactor};
+use crate::domain::platform::Platform;
+use crate::domain::push::Environment;
 use crate::domain::token::{Token, TokenKind};
 use crate::proto::v1;
 use std::fmt::Write as _;
@@ -26,7 +28,7 @@ pub fn device(device: &Device, tokens: Vec<v1::Token>) -> v1::Device {
         device_id: device.device_id.clone(),
         app_id: device.app.to_string(),
         contact_key: device.contact_key.clone(),
-        platform: v1::Platform::Ios.into(),
+        platform: platform(device.platform).into(),
         form_factor: form_factor(device.form_factor).into(),
         os_version: device.os_version.to_string(),
         app_version: description.app_version,
@@ -34,7 +36,7 @@ pub fn device(device: &Device, tokens: Vec<v1::Token>) -> v1::Device {
         manufacturer: description.manufacturer,
         model: description.model,
         locale: description.locale,
-        environment: environment(device.environment).into(),
+        environment: world(device.platform, device.environment).into(),
         activities_enabled: device.activities_enabled,
         frequent_pushes_enabled: device.frequent_pushes_enabled,
         notifications_permission: device.notifications_permission,
@@ -52,7 +54,7 @@ pub fn token(token: &Token, updates: Updates) -> v1::Token {
     };
     v1::Token {
         kind: token_kind(token.kind).into(),
-        environment: environment(token.environment).into(),
+        environment: world(token.kind.platform(), token.environment).into(),
         activity_type: token.activity_type.clone(),
         activity_id: updates.activity_id,
         run: updates.run,
@@ -70,6 +72,31 @@ fn shown(fingerprint: [u8; 32]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+/// An operating system.
+pub fn platform(platform: Platform) -> v1::Platform {
+    match platform {
+        Platform::Ios => v1::Platform::Ios,
+        Platform::Android => v1::Platform::Android,
+    }
+}
+
+/// None where the caller did not say.
+pub fn read_platform(platform: v1::Platform) -> Option<Platform> {
+    match platform {
+        v1::Platform::Unspecified => None,
+        v1::Platform::Ios => Some(Platform::Ios),
+        v1::Platform::Android => Some(Platform::Android),
+    }
+}
+
+/// Android has one world, which has no name.
+fn world(platform: Platform, of_ios: Environment) -> v1::ApnsEnvironment {
+    match platform {
+        Platform::Ios => environment(of_ios),
+        Platform::Android => v1::ApnsEnvironment::Unspecified,
+    }
 }
 
 /// A kind of device.
@@ -95,6 +122,9 @@ pub fn token_kind(kind: TokenKind) -> v1::TokenKind {
     match kind {
         TokenKind::PushToStart => v1::TokenKind::PushToStart,
         TokenKind::Update => v1::TokenKind::Update,
+        TokenKind::ApnsDevice => v1::TokenKind::ApnsDevice,
+        TokenKind::FcmToken => v1::TokenKind::FcmToken,
+        TokenKind::FcmInstallationId => v1::TokenKind::FcmInstallationId,
     }
 }
 
@@ -104,5 +134,8 @@ pub fn read_token_kind(kind: v1::TokenKind) -> Option<TokenKind> {
         v1::TokenKind::Unspecified => None,
         v1::TokenKind::PushToStart => Some(TokenKind::PushToStart),
         v1::TokenKind::Update => Some(TokenKind::Update),
+        v1::TokenKind::ApnsDevice => Some(TokenKind::ApnsDevice),
+        v1::TokenKind::FcmToken => Some(TokenKind::FcmToken),
+        v1::TokenKind::FcmInstallationId => Some(TokenKind::FcmInstallationId),
     }
 }

@@ -37,6 +37,7 @@ pub fn read_state(state: v1::SubscriptionState) -> Option<State> {
 pub fn route(route: Route) -> v1::Route {
     match route {
         Route::ApnsToken => v1::Route::ApnsToken,
+        Route::Fcm => v1::Route::Fcm,
     }
 }
 
@@ -113,6 +114,7 @@ pub fn progress(progress: &Progress, revision: i64) -> v1::Progress {
         failed: counts.failed,
         dismissed: counts.dismissed,
         unreachable: counts.unreachable,
+        ended: counts.ended,
     });
     v1::Progress { revision, expanding: progress.expanding, routes: routes.collect() }
 }

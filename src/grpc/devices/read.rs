@@ -2,10 +2,11 @@
 
 use crate::domain::device::OsVersion;
 use crate::domain::ids::{AppId, WorkspaceId};
+use crate::domain::platform::Platform;
 use crate::domain::token::TokenKind;
 use crate::error::{Error, Result};
 use crate::grpc::convert::content::{self, Forms};
-use crate::grpc::convert::device::{read_form_factor, read_token_kind};
+use crate::grpc::convert::device::{read_form_factor, read_platform, read_token_kind};
 use crate::grpc::convert::push::read_environment;
 use crate::grpc::convert::subscription::read_reported_state;
 use crate::grpc::validate::Violations;
@@ -16,6 +17,8 @@ use crate::service::tokens::{self, TokenAsked};
 
 /// Apple promises no length; this is far above what is seen.
 const TOKEN_DIGITS_MAX: usize = 400;
+/// Google promises no length either.
+const FCM_TOKEN_BYTES_MAX: usize = 2_048;
 const DESCRIPTION_BYTES_MAX: usize = 64;
 const OS_VERSION_BYTES_MAX: usize = 32;
 
@@ -33,6 +36,7 @@ pub(super) fn device(
     if platform == Some(v1::Platform::Unspecified) {
         violations.add("platform", "is missing");
     }
+    let platform = platform.and_then(read_platform);
     let form_factor: Option<v1::FormFactor> = violations.known("form_factor", request.form_factor);
     violations.text("os_version", &request.os_version, 1..=OS_VERSION_BYTES_MAX);
     let os_version: Option<OsVersion> = request.os_version.parse().ok();
@@ -59,6 +63,7 @@ pub(super) fn device(
         device_id: request.device_id.clone(),
         app,
         contact_key: request.contact_key.clone(),
+        platform: platform.unwrap_or(Platform::Ios),
         form_factor: form_factor
             .filter(|given| *given != v1::FormFactor::Unspecified)
             .map(read_form_factor),
@@ -88,10 +93,10 @@ pub(super) fn token(
         violations.add("kind", "is missing");
     }
     let kind = kind.and_then(read_token_kind);
-    let value = token_value("token", &request.token, &mut violations);
+    let value = token_value(("token", &request.token), kind, &mut violations);
     let replaces = match request.replaces.as_str() {
         "" => None,
-        text => Some(token_value("replaces", text, &mut violations)),
+        text => Some(token_value(("replaces", text), kind, &mut violations)),
     };
     let environment: Option<v1::ApnsEnvironment> =
         violations.known("environment", request.environment);
@@ -112,8 +117,12 @@ pub(super) fn token(
         json: request.content_state_json.as_deref(),
     };
     let content = content::read(&state, &mut violations);
-    if kind == Some(TokenKind::PushToStart) {
-        check_push_to_start(request, &mut violations);
+    match kind {
+        Some(TokenKind::PushToStart) => check_push_to_start(request, &mut violations),
+        Some(TokenKind::ApnsDevice) => {
+            refuse_of_cards(request, ("activity_type", &request.activity_type), &mut violations);
+        }
+        _ => {}
     }
     violations.finish()?;
     let value = tokens::seal(service, workspace, &value)?;
@@ -141,7 +150,17 @@ fn check_push_to_start(request: &v1::RegisterTokenRequest, violations: &mut Viol
     if request.activity_type.is_empty() {
         violations.add("activity_type", "is missing: a push-to-start token starts one type");
     }
-    let of_updates = [
+    refuse_of_cards(request, ("activity_type", ""), violations);
+}
+
+/// Refuses what belongs to one activity, and one field more.
+fn refuse_of_cards(
+    request: &v1::RegisterTokenRequest,
+    (field, value): (&str, &str),
+    violations: &mut Violations,
+) {
+    let of_cards = [
+        (field, !value.is_empty()),
         ("activity_id", !request.activity_id.is_empty()),
         ("run", request.run.is_some()),
         ("device_activity_id", !request.device_activity_id.is_empty()),
@@ -151,19 +170,46 @@ fn check_push_to_start(request: &v1::RegisterTokenRequest, violations: &mut Viol
         ("content_state_json", request.content_state_json.is_some()),
         ("external_id", !request.external_id.is_empty()),
     ];
-    for (field, _) in of_updates.iter().filter(|(_, given)| *given) {
-        violations.add(*field, "belongs to an UPDATE token, not to PUSH_TO_START");
+    for (field, _) in of_cards.iter().filter(|(_, given)| *given) {
+        violations.add(*field, "belongs to the token of one activity, not to this kind");
     }
 }
 
-/// Tokens are hexadecimal, and the same in either case.
-pub(super) fn token_value(field: &str, text: &str, violations: &mut Violations) -> String {
+/// Apple's tokens are hexadecimal, and the same in either case; Google's are taken as they are.
+fn token_value(
+    (field, text): (&str, &str),
+    kind: Option<TokenKind>,
+    violations: &mut Violations,
+) -> String {
+    if kind.is_some_and(TokenKind::is_fcm) {
+        violations.length(field, text, 1..=FCM_TOKEN_BYTES_MAX);
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            violations.add(field, "may have visible ASCII characters only");
+        }
+        return text.to_owned();
+    }
     violations.length(field, text, 1..=TOKEN_DIGITS_MAX);
-    let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.len().is_multiple_of(2);
-    if !is_hex {
+    if !is_hexadecimal(text) {
         violations.add(field, "must be hexadecimal, two digits a byte");
     }
     text.to_ascii_lowercase()
+}
+
+fn is_hexadecimal(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_hexdigit()) && text.len().is_multiple_of(2)
+}
+
+/// The token that is revoked may be Apple's or Google's: what a device has of these values is meant.
+pub(super) fn revoked(
+    request: &v1::RevokeTokenRequest,
+    violations: &mut Violations,
+) -> [String; 2] {
+    let text = &request.token;
+    violations.length("token", text, 1..=FCM_TOKEN_BYTES_MAX);
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        violations.add("token", "may have visible ASCII characters only");
+    }
+    [text.clone(), text.to_ascii_lowercase()]
 }
 
 /// Reads a report.

@@ -17,6 +17,7 @@ pub struct Model {
     pub device_id: String,
     pub app_id: Uuid,
     pub contact_key: String,
+    pub platform: i16,
     pub form_factor: i16,
     pub os_major: i32,
     pub os_minor: i32,
@@ -46,6 +47,7 @@ impl From<Device> for Model {
             device_id: row.device_id,
             app_id: row.app.0,
             contact_key: row.contact_key,
+            platform: row.platform.code(),
             form_factor: row.form_factor.code(),
             os_major: i32::from(row.os_version.major),
             os_minor: i32::from(row.os_version.minor),
@@ -75,6 +77,7 @@ impl TryFrom<Model> for Device {
             device_id: model.device_id,
             app: AppId(model.app_id),
             contact_key: model.contact_key,
+            platform: Code::from_code(model.platform)?,
             form_factor: Code::from_code(model.form_factor)?,
             os_version: OsVersion {
                 major: version(model.os_major)?,

@@ -25,6 +25,7 @@ pub struct Model {
     pub stale_at: Option<i64>,
     pub relevance_score: Option<f64>,
     pub dismiss_at: Option<i64>,
+    pub observed_at: Option<i64>,
     pub created_at: i64,
 }
 
@@ -58,6 +59,7 @@ impl TryFrom<Revision> for Model {
             stale_at: row.stale_at.map(|at| at.0),
             relevance_score: row.relevance_score,
             dismiss_at: row.dismiss_at.map(|at| at.0),
+            observed_at: row.observed_at.map(|at| at.0),
             created_at: row.created_at.0,
         })
     }
@@ -90,6 +92,7 @@ impl TryFrom<Model> for Revision {
             stale_at: model.stale_at.map(Time),
             relevance_score: model.relevance_score,
             dismiss_at: model.dismiss_at.map(Time),
+            observed_at: model.observed_at.map(Time),
             created_at: Time(model.created_at),
         })
     }

@@ -6,6 +6,7 @@ use crate::domain::ids::{
 };
 use crate::domain::shard::Place;
 use crate::domain::subscription::{Card, Exception, Reason, State, Subscription};
+use crate::domain::targeted::Targeted;
 use crate::error::Error;
 use crate::store::codes::{self, Code};
 use sea_orm::entity::prelude::*;
@@ -46,7 +47,9 @@ pub struct Model {
     pub attempts: Option<i32>,
     pub retry_at: Option<i64>,
     pub not_before: Option<i64>,
-    pub targeted: i64,
+    pub targeted_end: i64,
+    pub targeted_update: i64,
+    pub targeted_alert: i64,
     pub alerted: i64,
     pub closing: bool,
     pub reported_state: Option<i16>,
@@ -110,7 +113,9 @@ impl From<Subscription> for Model {
             attempts: own.map(|own| own.attempts),
             retry_at: own.and_then(|own| own.retry_at).map(|at| at.0),
             not_before: own.and_then(|own| own.not_before).map(|at| at.0),
-            targeted: row.targeted,
+            targeted_end: row.targeted.end,
+            targeted_update: row.targeted.update,
+            targeted_alert: row.targeted.alert,
             alerted: row.alerted,
             closing: row.closing,
             reported_state: reported_state.map(Code::code),
@@ -171,7 +176,11 @@ impl TryFrom<Model> for Subscription {
             closed_card: model.closed_card_id,
             exception,
             look_at: model.look_at.map(Time),
-            targeted: model.targeted,
+            targeted: Targeted {
+                end: model.targeted_end,
+                update: model.targeted_update,
+                alert: model.targeted_alert,
+            },
             alerted: model.alerted,
             closing: model.closing,
             report: codes::optional(model.reported_state)?.zip(model.reported_at.map(Time)),
