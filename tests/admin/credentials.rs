@@ -59,7 +59,7 @@ fn service_account(project_id: &str, private_key_id: &str) -> String {
         "type": "service_account",
         "project_id": project_id,
         "private_key_id": private_key_id,
-        "private_key": "-----BEGIN PRIVATE KEY-----\nsecret\n-----END PRIVATE KEY-----\n",
+        "private_key": include_str!("../../src/domain/service_account/tests/rsa_2048.pem"),
         "client_email": "push@flights-1711.iam.gserviceaccount.com",
         "token_uri": "https://oauth2.googleapis.com/token",
     })
