@@ -1,9 +1,10 @@
 //! Activities, what was asked of them, and whom they are for.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, double_null, pk_uuid, small_integer, text, text_null,
-    uuid,
+    uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -60,7 +61,7 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("activities_by_activity_id")
         .table("activities")
@@ -119,7 +120,7 @@ async fn revisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("revisions_by_run")
         .table("revisions")
@@ -140,6 +141,9 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("cursor"))
         .col(boolean("done"))
         .col(big_integer("created_at"))
+        .col(uuid_null("lease_owner"))
+        .col(big_integer("lease_epoch").default(0))
+        .col(big_integer_null("lease_until"))
         .primary_key(Index::create().col("activity_key").col("run"))
         .foreign_key(
             ForeignKey::create()
@@ -149,7 +153,7 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("expansions_pending")
         .table("expansions")

@@ -50,7 +50,7 @@ pub async fn create(
             };
             let project_id = new.project_id.clone();
             Box::pin(async move {
-                let app = apps::find(tx, credential.workspace, credential.app).await?;
+                let app = apps::hold(tx, credential.workspace, credential.app).await?;
                 check_fits(&app, &credential.signer, project_id.as_deref())?;
                 check_room(tx, &credential).await?;
                 credentials::insert(tx, credential).await?;

@@ -4,10 +4,11 @@ use super::Page;
 use super::codes::Code;
 use super::entity::activity::{Column, Entity};
 use super::entity::subscription;
-use super::on::On;
+use super::on::{On, Tx};
 use crate::clock::Time;
 use crate::domain::activity::{Activity, State};
 use crate::domain::ids::{ActivityKey, WorkspaceId};
+use crate::domain::revision::Number;
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -38,19 +39,35 @@ pub async fn find(
     let query = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace.0))
         .filter(Column::ActivityId.eq(activity_id));
-    query.one(&on.handle().db).await?.map(Activity::try_from).transpose()
+    let handle = on.handle();
+    handle.hold(query).one(&handle.db).await?.map(Activity::try_from).transpose()
 }
 
 /// One by its key.
 pub async fn by_key(on: &impl On, key: ActivityKey) -> Result<Option<Activity>> {
-    let model = Entity::find_by_id(key.0).one(&on.handle().db).await?;
+    let handle = on.handle();
+    let model = handle.hold(Entity::find_by_id(key.0)).one(&handle.db).await?;
     model.map(Activity::try_from).transpose()
 }
 
-/// Several by their keys, in no order. At most a thousand at once.
+/// Several by their keys, in order. At most a thousand at once.
 pub async fn by_keys(on: &impl On, keys: &[ActivityKey]) -> Result<Vec<Activity>> {
-    let query = Entity::find().filter(Column::Key.is_in(keys.iter().map(|key| key.0)));
-    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+    let query = Entity::find()
+        .filter(Column::Key.is_in(keys.iter().map(|key| key.0)))
+        .order_by_asc(Column::Key);
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+/// Notes the newest revision of which a push was made. Says whether it is newer than what was noted before.
+pub async fn dispatch(tx: &Tx, key: ActivityKey, revision: Number) -> Result<bool> {
+    let done = Entity::update_many()
+        .col_expr(Column::DispatchedRevision, Expr::value(revision))
+        .filter(Column::Key.eq(key.0))
+        .filter(Column::DispatchedRevision.lt(revision))
+        .exec(&tx.handle().db)
+        .await?;
+    Ok(done.rows_affected > 0)
 }
 
 /// Those of a workspace that fit, newest first.

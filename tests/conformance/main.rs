@@ -9,6 +9,10 @@
 
 mod activities;
 mod audiences;
+#[path = "../databases/mod.rs"]
+mod databases;
+mod deliveries;
+mod leases;
 mod log;
 mod progress;
 mod requests;
@@ -28,6 +32,20 @@ macro_rules! facts {
                         #[tokio::test]
                         async fn $fact() {
                             crate::$module::$fact(crate::world::World::sqlite().await).await;
+                        }
+                    )+
+                }
+            )+
+        }
+
+        #[cfg(feature = "postgres-tests")]
+        mod postgres {
+            $(
+                mod $module {
+                    $(
+                        #[tokio::test]
+                        async fn $fact() {
+                            crate::$module::$fact(crate::world::World::postgres().await).await;
                         }
                     )+
                 }
@@ -56,9 +74,22 @@ facts! {
         a_device_belongs_by_contact_by_id_or_by_workspace,
         a_candidate_brings_its_newest_good_push_to_start_token,
     }
-    log {
+    leases {
+        a_due_shard_is_claimed_once_until_its_lease_is_over,
+        a_newer_claim_fences_an_older_one_off,
+        a_renewed_lease_holds_and_a_released_one_is_free,
+        what_a_shard_is_written_with_leaves_its_lease_alone,
+        claims_at_the_same_time_share_the_shards_out,
+        the_present_is_told_by_the_database_or_by_the_only_process,
+    }
+    deliveries {
         every_field_of_a_delivery_comes_back,
-        deliveries_are_listed_newest_first_and_filtered,
+        every_filter_and_every_pair_of_filters_finds_what_fits,
+        pages_in_both_orders_stay_the_same_while_rows_are_added,
+        a_page_looks_at_no_more_rows_than_its_bound,
+        every_delivery_is_counted_once_by_run_and_by_time,
+    }
+    log {
         events_are_kept_in_the_order_of_their_commits,
         thousands_of_rows_are_written_in_one_change,
     }

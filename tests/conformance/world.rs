@@ -1,12 +1,12 @@
 //! A world for one fact: an empty store with one workspace and one app, and makers of rows.
 
+use crate::databases::TestDatabase;
 use std::time::Duration;
-use tempfile::TempDir;
 use tidings::clock::Time;
 use tidings::domain::activity::{Activity, Origin, State};
 use tidings::domain::change::Change;
 use tidings::domain::content::Content;
-use tidings::domain::delivery::{Delivery, Status};
+use tidings::domain::delivery::{Delivery, Provider, Status};
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::event::{Event, EventKind};
 use tidings::domain::expansion::{Audience, Expansion, Who};
@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) workspace: WorkspaceId,
     pub(crate) app: AppId,
     pub(crate) config: Config,
-    _directory: TempDir,
+    _database: TestDatabase,
 }
 
 /// Runs a block in a transaction of the world's store; what it consumes is named, for it may run again.
@@ -69,18 +69,34 @@ pub(crate) fn after<C>(size: u64, row: C) -> Page<C> {
 impl World {
     /// On `SQLite`.
     pub(crate) async fn sqlite() -> Self {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("tidings.db");
-        let config =
-            Config { url: format!("sqlite://{}", path.display()).into(), ..Config::default() };
+        Self::on(TestDatabase::sqlite()).await
+    }
+
+    /// On PostgreSQL.
+    #[cfg(feature = "postgres-tests")]
+    pub(crate) async fn postgres() -> Self {
+        Self::on(TestDatabase::postgres().await).await
+    }
+
+    async fn on(database: TestDatabase) -> Self {
+        let config = Config { url: database.url().into(), ..Config::default() };
         let store = Store::open(&config).await.unwrap();
         store.migrate().await.unwrap();
         let workspace = workspace("default");
         let app = app(workspace.id, "com.example.flights");
         let world =
-            World { store, workspace: workspace.id, app: app.id, config, _directory: directory };
+            World { store, workspace: workspace.id, app: app.id, config, _database: database };
         world.add(workspace, app).await.unwrap();
         world
+    }
+
+    /// An empty database of the same kind.
+    pub(crate) async fn another(&self) -> TestDatabase {
+        #[cfg(feature = "postgres-tests")]
+        if self.config.path().is_none() {
+            return TestDatabase::postgres().await;
+        }
+        TestDatabase::sqlite()
     }
 
     /// Adds another tenant with an app.
@@ -295,7 +311,7 @@ pub(crate) fn token(device: &Device, kind: TokenKind, value: u8) -> Token {
 /// An accepted push.
 pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
     Delivery {
-        id: DeliveryId::generate(),
+        id: DeliveryId::at(NOW),
         workspace: subscription.workspace,
         activity: subscription.place.activity,
         run: subscription.place.run,
@@ -303,6 +319,7 @@ pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
         device: subscription.device,
         contact_key: subscription.contact_key.clone(),
         app: subscription.place.app,
+        provider: Provider::Apns,
         environment: subscription.place.environment,
         operation: Operation::Update,
         first_revision: revision,
