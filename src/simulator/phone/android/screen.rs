@@ -115,7 +115,7 @@ impl State {
             None => self.post(read, template, run)?,
         };
         self.remember(said);
-        let shown = self.shown(read);
+        let shown = read.shown();
         let Some(card) = self.card(&card_id) else { return Ok(()) };
         said.activity_id.clone_into(&mut card.seen.activity_id);
         if let Some(More { run, attributes, stale_at, .. }) = &said.more {
@@ -163,7 +163,7 @@ impl State {
             }
             return refuse(DropReason::CardClosed, "nothing of it is on the screen");
         };
-        let shown = self.shown(read);
+        let shown = read.shown();
         if let Some(card) = self.card(&card_id) {
             card.show(shown);
         }
@@ -192,25 +192,28 @@ impl State {
         let (run, revision) = said.more.as_ref().map_or((0, 0), |more| (more.run, more.revision));
         android.remember(&said.activity_id, run, revision);
     }
+}
 
-    fn shown(&self, read: &Read<'_>) -> Shown {
-        let more = read.said.more.as_ref();
+impl Read<'_> {
+    /// What comes to the screen.
+    fn shown(&self) -> Shown {
+        let more = self.said.more.as_ref();
         let alert = more.and_then(|more| more.alert.as_ref());
-        let by = match read.said.event {
+        let by = match self.said.event {
             Event::Start => ShownBy::Start,
             Event::Update => ShownBy::Update,
             Event::End => ShownBy::End,
         };
         Shown {
-            content_json: read.said.content.clone(),
-            time: Some(stamp(read.now)),
+            content_json: self.said.content.clone(),
+            time: Some(stamp(self.now)),
             timestamp: more.map_or(0, |more| more.timestamp),
             by: by.into(),
             alerted: alert.is_some(),
             alert_title: alert.map(|alert| alert.title.clone()).unwrap_or_default(),
             alert_body: alert.map(|alert| alert.body.clone()).unwrap_or_default(),
             revision: more.map_or(0, |more| more.revision),
-            message_id: read.parcel.id.clone(),
+            message_id: self.parcel.id.clone(),
             ..Shown::default()
         }
     }

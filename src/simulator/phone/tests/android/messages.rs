@@ -6,6 +6,7 @@ use crate::simulator::{Phone, Refusal};
 use serde_json::{Value, json};
 
 type Mistake = fn(&mut Value);
+type Change = fn(&mut PhoneSpec);
 
 const MISTAKES: [(&str, Mistake, DropReason); 19] = [
     ("no id", |d| without(d, "tidings_activity_id"), DropReason::NotALiveActivity),
@@ -139,7 +140,6 @@ async fn a_phone_with_android_takes_nothing_of_apples() {
         android: Some(AndroidSpec { api_level: 31, ..AndroidSpec::default() }),
         ..PhoneSpec::default()
     };
-    type Change = fn(&mut PhoneSpec);
     let wrong: [(Change, &str); 5] = [
         (|spec| spec.android.as_mut().unwrap().api_level = 0, "api_level"),
         (|spec| spec.os_version = "twelve".into(), "os_version"),
