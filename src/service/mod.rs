@@ -11,7 +11,6 @@ mod authentication;
 pub mod credentials;
 pub mod deliveries;
 pub mod devices;
-pub mod service_accounts;
 pub mod subscriptions;
 pub mod tokens;
 pub mod workspaces;
