@@ -50,13 +50,13 @@ pub struct Server {
 
 /// Builds everything, and listens when it returns.
 pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
-    let database = config.database.path().map(PathBuf::from).unwrap_or_default();
     let store = Store::open(&config.database).await.context("the database was not opened")?;
     let applied = store.migrate().await.context("the schema was not brought up to date")?;
     if !applied.is_empty() {
         tracing::info!(migrations = applied.len(), "the schema was brought up to date");
     }
-    let keys = keys::load(&store, &config.security, &database).await?;
+    let embedded = config.database.path().map(Path::new);
+    let keys = keys::load(&store, &config.security, embedded).await?;
     if let Some(mark) = store::clock::load(store.reader()).await? {
         clock.go_on_from(mark);
     }

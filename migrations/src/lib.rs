@@ -13,6 +13,7 @@ mod m0003_activities;
 mod m0004_subscriptions;
 mod m0005_log;
 mod m0006_system;
+mod tables;
 
 /// Every migration, in order.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! Tenants and what they own: workspaces, apps, credentials, API keys, activity types.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, blob, boolean, pk_uuid, small_integer, small_integer_null, text,
@@ -42,7 +43,7 @@ async fn workspaces(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("created_at"))
         .col(big_integer("updated_at"))
         .to_owned();
-    manager.create_table(table).await
+    tables::create(manager, table).await
 }
 
 async fn apps(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -67,7 +68,7 @@ async fn apps(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("apps_by_bundle_id")
         .table("apps")
@@ -118,7 +119,7 @@ async fn credentials(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("credentials_by_app")
         .table("credentials")
@@ -146,7 +147,7 @@ async fn api_keys(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("api_keys_by_workspace")
         .table("api_keys")
@@ -178,5 +179,5 @@ async fn activity_types(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await
+    tables::create(manager, table).await
 }

@@ -1,5 +1,6 @@
 //! Devices and their tokens.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, blob, boolean, integer, pk_uuid, small_integer, text, text_null,
@@ -61,7 +62,7 @@ async fn devices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("devices_by_device_id")
         .table("devices")
@@ -122,7 +123,7 @@ async fn tokens(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("tokens_by_fingerprint")
         .table("tokens")

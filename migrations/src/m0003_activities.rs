@@ -1,9 +1,10 @@
 //! Activities, what was asked of them, and whom they are for.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, double_null, pk_uuid, small_integer, text, text_null,
-    uuid,
+    uuid, uuid_null,
 };
 
 #[derive(DeriveMigrationName)]
@@ -52,6 +53,9 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("updated_at"))
         .col(big_integer("started_at"))
         .col(big_integer_null("ended_at"))
+        .col(big_integer("deleted_run"))
+        .col(big_integer("purged_run"))
+        .col(big_integer_null("deleted_at"))
         .foreign_key(
             ForeignKey::create()
                 .name("activities_of_workspace")
@@ -60,7 +64,7 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::NoAction),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("activities_by_activity_id")
         .table("activities")
@@ -89,6 +93,13 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .table("activities")
         .col("key")
         .and_where(Expr::col("marked_revision").lt(Expr::col("revision")))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("activities_to_purge")
+        .table("activities")
+        .col("deleted_at")
+        .and_where(Expr::col("purged_run").lt(Expr::col("deleted_run")))
         .to_owned();
     manager.create_index(index).await
 }
@@ -119,7 +130,7 @@ async fn revisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("revisions_by_run")
         .table("revisions")
@@ -140,6 +151,9 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("cursor"))
         .col(boolean("done"))
         .col(big_integer("created_at"))
+        .col(uuid_null("lease_owner"))
+        .col(big_integer("lease_epoch").default(0))
+        .col(big_integer_null("lease_until"))
         .primary_key(Index::create().col("activity_key").col("run"))
         .foreign_key(
             ForeignKey::create()
@@ -149,7 +163,7 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("expansions_pending")
         .table("expansions")

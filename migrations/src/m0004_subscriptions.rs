@@ -1,5 +1,6 @@
 //! Shards and their members.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, boolean, integer, integer_null, pk_uuid, small_integer,
@@ -43,6 +44,9 @@ async fn shards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("delivered"))
         .col(big_integer("last_stamp"))
         .col(big_integer_null("due_at"))
+        .col(uuid_null("lease_owner"))
+        .col(big_integer("lease_epoch").default(0))
+        .col(big_integer_null("lease_until"))
         .foreign_key(
             ForeignKey::create()
                 .name("shards_of_activity")
@@ -51,7 +55,7 @@ async fn shards(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
                 .on_delete(ForeignKeyAction::Cascade),
         )
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("shards_by_place")
         .table("shards")
@@ -127,7 +131,7 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     own_columns(&mut table);
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     subscription_indexes(manager).await
 }
 

@@ -1,5 +1,6 @@
 //! What is only ever added: deliveries and events. They outlive what they are about, so nothing ties them to it.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{
     big_integer, big_integer_null, big_pk_auto, integer, pk_uuid, small_integer,
@@ -57,7 +58,7 @@ async fn deliveries(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("sent_at"))
         .col(big_integer_null("answered_at"))
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     delivery_indexes(manager).await
 }
 
@@ -111,7 +112,7 @@ async fn delivery_counts(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("pushes"))
         .primary_key(&mut primary)
         .to_owned();
-    manager.create_table(table).await
+    tables::create(manager, table).await
 }
 
 async fn events(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -130,7 +131,7 @@ async fn events(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(small_integer("cause"))
         .col(big_integer("at"))
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("events_by_workspace")
         .table("events")

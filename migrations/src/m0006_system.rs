@@ -1,5 +1,6 @@
 //! What the server remembers for itself: request ids, the mark of its clock, the sealed fingerprint key.
 
+use crate::tables;
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::schema::{big_integer, blob, small_integer, text, text_null, uuid};
 
@@ -38,7 +39,7 @@ async fn request_ids(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("created_at"))
         .primary_key(Index::create().col("workspace_id").col("method").col("request_id"))
         .to_owned();
-    manager.create_table(table).await?;
+    tables::create(manager, table).await?;
     let index = Index::create()
         .name("request_ids_by_age")
         .table("request_ids")
@@ -53,7 +54,7 @@ async fn clock(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(small_integer("id").primary_key())
         .col(big_integer("mark"))
         .to_owned();
-    manager.create_table(table).await
+    tables::create(manager, table).await
 }
 
 async fn keyring(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
@@ -63,5 +64,5 @@ async fn keyring(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("sealed_key_id"))
         .col(blob("sealed"))
         .to_owned();
-    manager.create_table(table).await
+    tables::create(manager, table).await
 }

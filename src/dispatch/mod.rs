@@ -10,6 +10,7 @@
 mod credentials;
 mod expand;
 mod mark;
+mod purge;
 mod send;
 mod settle;
 mod shard_task;
@@ -57,6 +58,7 @@ struct Shared {
     bus: Bus,
     process_start_s: i64,
     clock_mark_ms: AtomicI64,
+    purge_at_ms: AtomicI64,
     claimed: Mutex<HashSet<ShardId>>,
     shards: Arc<Semaphore>,
     unsettled: Arc<Semaphore>,
@@ -96,6 +98,7 @@ impl Dispatcher {
             bus: parts.bus,
             process_start_s,
             clock_mark_ms: AtomicI64::new(i64::MIN / 2),
+            purge_at_ms: AtomicI64::new(i64::MIN),
             claimed: Mutex::default(),
             shards: Arc::new(Semaphore::new(SHARDS_AT_ONCE)),
             unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
@@ -137,6 +140,7 @@ impl Dispatcher {
         self.mark_all().await?;
         self.expand_all().await?;
         self.claim_all().await?;
+        self.purge().await?;
         let now = self.shared.clock.now();
         let claimed = self.claimed_shards();
         let next = store::shards::next_due_all_workspaces(self.reader(), &claimed).await?;

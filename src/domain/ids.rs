@@ -93,6 +93,10 @@ id_of_a_moment!(
     /// A delivery. Its order is that of the moments at which pushes were sent, so a time is a range of ids.
     DeliveryId, "dlv"
 );
+id!(
+    /// One process of the server, from its start to its end.
+    ReplicaId, "rep"
+);
 
 impl DeliveryId {
     /// A new id of a push that was sent at that moment.

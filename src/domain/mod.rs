@@ -3,10 +3,12 @@
 
 pub mod activity;
 pub mod activity_type;
+pub mod apply;
 pub mod asked;
 pub mod change;
 pub mod close;
 pub mod content;
+pub mod deletion;
 pub mod delivery;
 pub mod device;
 pub mod device_token;

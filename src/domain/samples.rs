@@ -70,6 +70,9 @@ pub(crate) fn activity() -> Activity {
         updated_at: NOW,
         started_at: NOW,
         ended_at: None,
+        deleted_run: 0,
+        purged_run: 0,
+        deleted_at: None,
     }
 }
 

@@ -253,7 +253,10 @@ fn hold(
             let asked_for = rejection.retry_after.map(|span| now + span);
             exception.not_before = exception.not_before.max(asked_for);
         }
-        Answer::Is(_) => {}
+        Answer::Is(_) => {
+            let rest = retry::rest(shard.place.route).map(|span| now + span);
+            exception.not_before = exception.not_before.max(rest);
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::auth::authorized;
 use super::convert::{admin::credential, push::read_environment};
 use super::validate::Violations;
 use super::{Edge, call, named};
-use crate::domain::service_account::{self, Inspected};
+use crate::domain::service_account::{self, Inspected, JSON_BYTES_MAX};
 use crate::domain::tenant::{Scope, Signer};
 use crate::error::{Result, Violation};
 use crate::proto::v1::{
@@ -128,8 +128,13 @@ fn refuse_apns_fields(
 /// The account with its project.
 fn read_service_account(json: &SecretString, violations: &mut Violations) -> (Signer, String) {
     let text = json.expose_secret();
+    let before = violations.count();
+    violations.length("service_account_json", text, 1..=JSON_BYTES_MAX);
     let blank =
         || Signer::ServiceAccount { client_email: String::new(), private_key_id: String::new() };
+    if violations.count() > before {
+        return (blank(), String::new());
+    }
     match service_account::inspect(text) {
         Ok(Inspected { project_id, client_email, private_key_id }) => {
             (Signer::ServiceAccount { client_email, private_key_id }, project_id)

@@ -1,5 +1,6 @@
 //! `DeliveryService`.
 
+mod export;
 mod read;
 
 use super::Edge;
@@ -9,15 +10,20 @@ use super::validate::Violations;
 use crate::domain::tenant::Scope;
 use crate::proto::v1::delivery_service_server::DeliveryService;
 use crate::proto::v1::{
-    GetDeliveryStatsRequest, GetDeliveryStatsResponse, ListDeliveriesRequest,
-    ListDeliveriesResponse,
+    ExportDeliveriesRequest, ExportDeliveriesResponse, GetDeliveryStatsRequest,
+    GetDeliveryStatsResponse, ListDeliveriesRequest, ListDeliveriesResponse,
 };
 use crate::service::deliveries;
+use export::Export;
 use std::mem::take;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Result};
 
 #[tonic::async_trait]
 impl DeliveryService for Edge {
+    type ExportDeliveriesStream = ReceiverStream<Result<ExportDeliveriesResponse>>;
+
     async fn list_deliveries(
         &self,
         request: Request<ListDeliveriesRequest>,
@@ -38,6 +44,17 @@ impl DeliveryService for Edge {
             deliveries: found.items.iter().map(delivery).collect(),
             next_page_token: self.next(&listing, found.next.as_deref()),
         }))
+    }
+
+    async fn export_deliveries(
+        &self,
+        request: Request<ExportDeliveriesRequest>,
+    ) -> Result<Response<Self::ExportDeliveriesStream>> {
+        let (principal, request) = authorized(request, Scope::DeliveriesRead)?;
+        let export = Export::new(self.clone(), principal, request)?;
+        let (reader, responses) = mpsc::channel(export::WAITING_MAX);
+        tokio::spawn(export.serve(reader));
+        Ok(Response::new(ReceiverStream::new(responses)))
     }
 
     async fn get_delivery_stats(

@@ -36,7 +36,7 @@ pub async fn create(
                     return Err(Error::already_exists("activity type", name));
                 }
                 let plain = ActivityType::unregistered(workspace, &name, now);
-                activity_types::put(tx, settings.applied_to(plain, now)?).await?;
+                activity_types::insert(tx, settings.applied_to(plain, now)?).await?;
                 Ok(Subject::of(name))
             })
         })
@@ -71,7 +71,8 @@ pub async fn update(
         .mutate(call, move |tx, now| {
             let (name, settings) = (name.clone(), settings.clone());
             Box::pin(async move {
-                let present = find(tx, workspace, &name).await?;
+                let present = activity_types::hold(tx, workspace, &name).await?;
+                let present = present.ok_or_else(|| not_found(&name))?;
                 activity_types::put(tx, settings.applied_to(present, now)?).await?;
                 Ok(Subject::of(name))
             })
@@ -120,7 +121,11 @@ impl Settings {
 
 async fn find(on: &impl On, workspace: WorkspaceId, name: &str) -> Result<ActivityType> {
     let found = activity_types::find(on, workspace, name).await?;
-    found.ok_or_else(|| Error::not_found("activity type", name))
+    found.ok_or_else(|| not_found(name))
+}
+
+fn not_found(name: &str) -> Error {
+    Error::not_found("activity type", name)
 }
 
 async fn read(

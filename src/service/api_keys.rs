@@ -6,6 +6,7 @@ use crate::domain::ids::{ApiKeyId, WorkspaceId};
 use crate::domain::tenant::{ApiKey, Scope, Workspace};
 use crate::error::{Error, Result};
 use crate::secrets::{self, KeyKind, KeyMode};
+use crate::store::turns::{self, Turn};
 use crate::store::{self, Lane, On, Tx, api_keys};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -99,6 +100,7 @@ pub async fn bootstrap(
         .write(Lane::Accept, move |tx| {
             let now = clock.now();
             Box::pin(async move {
+                turns::take(tx, Turn::FirstStart).await?;
                 let empty = is_empty(tx).await?;
                 if empty {
                     insert_first(tx, id, digest, now).await?;

@@ -6,7 +6,7 @@ use crate::domain::platform::{Build, DataKeys, Platform};
 use crate::domain::push::Environment;
 use crate::domain::tenant::App;
 use crate::error::{Error, Reason, Result};
-use crate::store::{On, apps};
+use crate::store::{On, Tx, apps};
 
 /// What a caller says of a new app.
 #[derive(Clone, Debug)]
@@ -75,7 +75,7 @@ pub async fn update(
         .mutate(call, move |tx, now| {
             let AppChange { name, default_environment, fcm_data_keys } = change.clone();
             Box::pin(async move {
-                let app = find(tx, workspace, id).await?;
+                let app = hold(tx, workspace, id).await?;
                 check_fits(&app, default_environment, fcm_data_keys)?;
                 let build = app.build.clone();
                 let changed = App {
@@ -135,6 +135,12 @@ fn check_fits(
 /// An app of this workspace; that of another one is not found.
 pub(super) async fn find(on: &impl On, workspace: WorkspaceId, id: AppId) -> Result<App> {
     let found = apps::find(on, workspace, id).await?;
+    found.ok_or_else(|| Error::not_found("app", id.to_string()))
+}
+
+/// The same for a change of it, or a decision about what belongs to it.
+pub(super) async fn hold(tx: &Tx, workspace: WorkspaceId, id: AppId) -> Result<App> {
+    let found = apps::hold(tx, workspace, id).await?;
     found.ok_or_else(|| Error::not_found("app", id.to_string()))
 }
 

@@ -237,7 +237,9 @@ async fn end_for_old_contact(
 ) -> Result<()> {
     let open = store::subscriptions::open_of_device(tx, before.key).await?;
     for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
-        if subscription.contact_key == before.contact_key {
+        if subscription.contact_key == before.contact_key
+            && store::subscriptions::is_open(&subscription)
+        {
             change.events.extend(report::change_contact(&mut subscription, &shard, now));
             change.due.push((shard.id, now));
             change.subscriptions.push(subscription);
@@ -253,9 +255,12 @@ async fn report_within(
     now: Time,
 ) -> Result<Subscription> {
     let mut device = existing(tx, workspace, &asked.device_id).await?;
-    let activity = super::activities::existing(tx, workspace, &asked.activity_id).await?;
+    // What is asked of the activity meanwhile waits for the shard, and comes after this report.
+    let glance = tx.glance();
+    let activity = super::activities::existing(&glance, workspace, &asked.activity_id).await?;
     let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
-    let all = store::subscriptions::with_shards(tx, all).await?;
+    let mut all = store::subscriptions::with_shards(tx, all).await?;
+    all.retain(|(row, _)| row.place.run > activity.deleted_run);
     let id = asked.device_activity_id.as_deref();
     let (mut subscription, shard) = choose(all, asked.run, id)?;
     let run = subscription.place.run;

@@ -20,6 +20,7 @@ use crate::domain::subscription::{Cause, Reason as Why, State, Subscription};
 use crate::domain::token::{Token, TokenKind};
 use crate::error::{Error, Result};
 use crate::secrets::{Context, Sealed};
+use crate::store::turns::{self, Turn};
 use crate::store::{self, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -157,11 +158,12 @@ async fn register_within(
     asked: TokenAsked,
     now: Time,
 ) -> Result<Taken> {
+    turns::take(tx, Turn::Token(&asked.fingerprint)).await?;
     let mut device = super::devices::existing(tx, workspace, &asked.device_id).await?;
     check_kind(&device, &asked)?;
     device.last_seen_at = now;
-    let known =
-        store::tokens::by_fingerprint(tx, workspace, device.app, &asked.fingerprint).await?;
+    let (glance, fingerprint) = (tx.glance(), &asked.fingerprint);
+    let known = store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
     let kept = known.clone();
     let token = Token {
         id: kept.as_ref().map_or(asked.id, |token| token.id),
@@ -181,9 +183,11 @@ async fn register_within(
         invalid: None,
     };
     let mut change = Change { devices: vec![device.clone()], ..Change::default() };
-    drop_replaced(tx, &asked, &device, &mut change, now).await?;
-    // What is dropped is read again below, and must not be written twice.
-    store::apply(tx, std::mem::take(&mut change)).await?;
+    if let Some(replaces) = asked.replaces.filter(|old| *old != asked.fingerprint) {
+        drop_replaced(tx, &replaces, &device, &mut change, now).await?;
+        // What is dropped is read again below, and must not be written twice.
+        store::apply(tx, std::mem::take(&mut change)).await?;
+    }
     let registration = Registration { asked, device, token, known, now };
     let outcome = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
@@ -211,24 +215,25 @@ fn check_kind(device: &Device, asked: &TokenAsked) -> Result<()> {
 /// The token that the app says is replaced is good no more.
 async fn drop_replaced(
     tx: &Tx,
-    asked: &TokenAsked,
+    replaces: &[u8; 32],
     device: &Device,
     change: &mut Change,
     now: Time,
 ) -> Result<()> {
-    let Some(replaces) = asked.replaces.filter(|old| *old != asked.fingerprint) else {
-        return Ok(());
-    };
-    let old = store::tokens::by_fingerprint(tx, device.workspace, device.app, &replaces).await?;
-    if let Some(mut old) = old.filter(|old| old.device == device.key && old.is_good()) {
+    let old = store::tokens::by_fingerprint(tx, device.workspace, device.app, replaces).await?;
+    let is_settled = |old: &Token| change.tokens.iter().any(|token| token.id == old.id);
+    let old = old.filter(|old| old.device == device.key && old.is_good() && !is_settled(old));
+    if let Some(mut old) = old {
         old.invalid = Some((now, "REPLACED".to_owned()));
         change.tokens.push(old);
     }
     Ok(())
 }
 
+/// The activity must be held: what is marked after this look finds the shards that were made by it.
 async fn newest_marked(tx: &Tx, key: ActivityKey, run: Run) -> Result<i64> {
-    let marked = store::activities::by_key(tx, key).await?.map_or(0, |a| a.marked_revision);
+    let activity = store::activities::by_key(&tx.glance(), key).await?;
+    let marked = activity.map_or(0, |activity| activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(tx, key, run, marked).await?;
     Ok(newest.map_or(0, |revision| revision.number))
 }
@@ -316,13 +321,19 @@ async fn revoke_within(
     (device_id, fingerprints): (&str, &[[u8; 32]; 2]),
     now: Time,
 ) -> Result<()> {
+    let mut turns = *fingerprints;
+    turns.sort_unstable();
+    for fingerprint in &turns {
+        turns::take(tx, Turn::Token(fingerprint)).await?;
+    }
     let device = super::devices::existing(tx, workspace, device_id).await?;
-    let mut token = None;
+    let (glance, mut token) = (tx.glance(), None);
     for fingerprint in fingerprints {
-        let found = store::tokens::by_fingerprint(tx, workspace, device.app, fingerprint).await?;
+        let found =
+            store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
         token = token.or(found.filter(|token| token.device == device.key));
     }
-    let mut token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
+    let token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
     let mut change = Change::default();
     let open = store::subscriptions::open_of_device(tx, device.key).await?;
     for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
@@ -340,7 +351,9 @@ async fn revoke_within(
         let change = &mut change;
         of_device::go_without(tx, device.key, &token, reason, (change, now)).await?;
     }
-    token.invalid = token.invalid.or_else(|| Some((now, "REVOKED".to_owned())));
-    change.tokens.push(token);
+    for mut token in store::tokens::get_many(tx, &[token.id]).await? {
+        token.invalid = token.invalid.or_else(|| Some((now, "REVOKED".to_owned())));
+        change.tokens.push(token);
+    }
     store::apply(tx, change).await
 }

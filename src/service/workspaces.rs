@@ -47,7 +47,7 @@ pub async fn rename(
         .mutate(call, move |tx, now| {
             let name = name.clone();
             Box::pin(async move {
-                let found = workspaces::find(tx, id).await?;
+                let found = workspaces::hold(tx, id).await?;
                 let workspace =
                     found.ok_or_else(|| Error::not_found("workspace", id.to_string()))?;
                 let taken = workspaces::by_name(tx, &name).await?;

@@ -4,10 +4,11 @@ use super::Page;
 use super::codes::Code;
 use super::entity::activity::{Column, Entity};
 use super::entity::subscription;
-use super::on::On;
+use super::on::{On, Tx};
 use crate::clock::Time;
 use crate::domain::activity::{Activity, State};
 use crate::domain::ids::{ActivityKey, WorkspaceId};
+use crate::domain::revision::Number;
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -29,7 +30,7 @@ pub struct ActivityFilter {
     pub created_before: Option<Time>,
 }
 
-/// One by the caller's id.
+/// One by the caller's id, deleted or not.
 pub async fn find(
     on: &impl On,
     workspace: WorkspaceId,
@@ -38,22 +39,38 @@ pub async fn find(
     let query = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace.0))
         .filter(Column::ActivityId.eq(activity_id));
-    query.one(&on.handle().db).await?.map(Activity::try_from).transpose()
+    let handle = on.handle();
+    handle.hold(query).one(&handle.db).await?.map(Activity::try_from).transpose()
 }
 
 /// One by its key.
 pub async fn by_key(on: &impl On, key: ActivityKey) -> Result<Option<Activity>> {
-    let model = Entity::find_by_id(key.0).one(&on.handle().db).await?;
+    let handle = on.handle();
+    let model = handle.hold(Entity::find_by_id(key.0)).one(&handle.db).await?;
     model.map(Activity::try_from).transpose()
 }
 
-/// Several by their keys, in no order. At most a thousand at once.
+/// Several by their keys, in order. At most a thousand at once.
 pub async fn by_keys(on: &impl On, keys: &[ActivityKey]) -> Result<Vec<Activity>> {
-    let query = Entity::find().filter(Column::Key.is_in(keys.iter().map(|key| key.0)));
-    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+    let query = Entity::find()
+        .filter(Column::Key.is_in(keys.iter().map(|key| key.0)))
+        .order_by_asc(Column::Key);
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Activity::try_from).collect()
 }
 
-/// Those of a workspace that fit, newest first.
+/// Notes the newest revision of which a push was made. Says whether it is newer than what was noted before.
+pub async fn dispatch(tx: &Tx, key: ActivityKey, revision: Number) -> Result<bool> {
+    let done = Entity::update_many()
+        .col_expr(Column::DispatchedRevision, Expr::value(revision))
+        .filter(Column::Key.eq(key.0))
+        .filter(Column::DispatchedRevision.lt(revision))
+        .exec(&tx.handle().db)
+        .await?;
+    Ok(done.rows_affected > 0)
+}
+
+/// Those of a workspace that fit and are not deleted, newest first.
 pub async fn list(
     on: &impl On,
     workspace: WorkspaceId,
@@ -62,6 +79,7 @@ pub async fn list(
 ) -> Result<Vec<Activity>> {
     let mut query = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Expr::col(Column::DeletedRun).lt(Expr::col(Column::Run)))
         .order_by_desc(Column::Key)
         .limit(page.size);
     if let Some(after) = page.after {
@@ -98,6 +116,17 @@ pub async fn list(
 pub async fn unmarked_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Activity>> {
     let query = unmarked().limit(limit);
     query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+/// Those with deleted runs of which something is left, of all tenants, the longest deleted first.
+pub async fn to_purge_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Activity>> {
+    let query = to_purge().limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+pub(super) fn to_purge() -> Select<Entity> {
+    let is_left = Expr::col(Column::PurgedRun).lt(Expr::col(Column::DeletedRun));
+    Entity::find().filter(is_left).order_by_asc(Column::DeletedAt)
 }
 
 pub(super) fn unmarked() -> Select<Entity> {

@@ -2,12 +2,13 @@
 
 use super::Page;
 use super::apply::upsert;
-use super::entity::activity_type::{Column, Entity};
+use super::entity::activity_type::{Column, Entity, Model};
+use super::error::or_exists;
 use super::on::{On, Tx};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::ids::WorkspaceId;
 use crate::error::Result;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect};
 
 /// One by its name.
 pub async fn find(
@@ -17,6 +18,13 @@ pub async fn find(
 ) -> Result<Option<ActivityType>> {
     let model = Entity::find_by_id((workspace.0, name.to_owned())).one(&on.handle().db).await?;
     model.map(ActivityType::try_from).transpose()
+}
+
+/// One by its name, held to be changed.
+pub async fn hold(tx: &Tx, workspace: WorkspaceId, name: &str) -> Result<Option<ActivityType>> {
+    let handle = tx.handle();
+    let query = handle.hold(Entity::find_by_id((workspace.0, name.to_owned())));
+    query.one(&handle.db).await?.map(ActivityType::try_from).transpose()
 }
 
 /// Those of a workspace, by name.
@@ -33,6 +41,14 @@ pub async fn list(
         query = query.filter(Column::Name.gt(after));
     }
     query.all(&on.handle().db).await?.into_iter().map(ActivityType::try_from).collect()
+}
+
+/// Adds one; its name must be new in the workspace.
+pub async fn insert(tx: &Tx, row: ActivityType) -> Result<()> {
+    let name = row.name.clone();
+    let model = Model::try_from(row)?.into_active_model();
+    let done = Entity::insert(model).exec_without_returning(&tx.handle().db).await;
+    or_exists(done, "activity type", &name).map(drop)
 }
 
 /// Adds or replaces one.

@@ -12,21 +12,29 @@ use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, EntityTrait, IdenStatic, IntoActiveModel, Iterable,
     PrimaryKeyToColumn,
 };
+use std::collections::BTreeMap;
 
 /// How many parameters a statement may have: the limit of `SQLite`, the lower of the two.
 const PARAMETERS_MAX: usize = 32_766;
 /// How many rows a statement may have; more brings no more speed.
 const ROWS_MAX: usize = 1_000;
 
+/// What a row is known by besides its key. An update that only named these would keep out everyone who adds rows that
+/// refer to it.
+const NEVER_CHANGED: [&str; 3] = ["workspace_id", "activity_id", "device_id"];
+
 /// Writes a change. Order: what is referred to comes before what refers to it.
 pub async fn apply(tx: &Tx, change: Change) -> Result<()> {
-    upsert::<device::Entity, _>(tx, change.devices).await?;
-    upsert::<activity::Entity, _>(tx, change.activities).await?;
+    upsert::<device::Entity, _>(tx, last_of_each(change.devices, |row| row.key)).await?;
+    let activities = last_of_each(change.activities, |row| row.key);
+    upsert::<activity::Entity, _>(tx, activities).await?;
     insert::<revision::ActiveModel>(tx, models::<revision::Model, _>(change.revisions)?).await?;
-    upsert::<expansion::Entity, _>(tx, change.expansions).await?;
-    upsert::<shard::Entity, _>(tx, change.shards).await?;
-    upsert::<subscription::Entity, _>(tx, change.subscriptions).await?;
-    upsert::<token::Entity, _>(tx, change.tokens).await?;
+    let expansions = last_of_each(change.expansions, |row| (row.activity, row.run));
+    upsert::<expansion::Entity, _>(tx, expansions).await?;
+    upsert::<shard::Entity, _>(tx, last_of_each(change.shards, |row| row.id)).await?;
+    let subscriptions = last_of_each(change.subscriptions, |row| row.id);
+    upsert::<subscription::Entity, _>(tx, subscriptions).await?;
+    upsert::<token::Entity, _>(tx, last_of_each(change.tokens, |row| row.id)).await?;
     let tally = delivery_counts::tally(&change.deliveries);
     let slot = delivery_counts::slot(&change.deliveries);
     insert::<delivery::ActiveModel>(tx, models::<delivery::Model, _>(change.deliveries)?).await?;
@@ -34,6 +42,13 @@ pub async fn apply(tx: &Tx, change: Change) -> Result<()> {
     insert::<event::ActiveModel>(tx, events).await?;
     shards::bring_forward(tx, &change.due).await?;
     delivery_counts::add(tx, tally, slot).await
+}
+
+/// A row that a decision changes twice is written as it is last; a statement may name it only once. In order, so that
+/// everyone locks rows in the same one.
+fn last_of_each<R, K: Ord>(rows: Vec<R>, key: impl Fn(&R) -> K) -> Vec<R> {
+    let rows: BTreeMap<K, R> = rows.into_iter().map(|row| (key(&row), row)).collect();
+    rows.into_values().collect()
 }
 
 /// Inserts rows, and replaces those whose key exists.
@@ -46,7 +61,8 @@ where
 {
     let keys: Vec<E::Column> = E::PrimaryKey::iter().map(PrimaryKeyToColumn::into_column).collect();
     let is_key = |column: &E::Column| keys.iter().any(|key| key.as_str() == column.as_str());
-    let others = E::Column::iter().filter(|column| !is_key(column));
+    let others = E::Column::iter()
+        .filter(|column| !is_key(column) && !NEVER_CHANGED.contains(&column.as_str()));
     let on_conflict = OnConflict::columns(keys.clone()).update_columns(others).to_owned();
     let mut rows = rows.into_iter();
     loop {

@@ -35,6 +35,13 @@ pub async fn find(on: &impl On, workspace: WorkspaceId, id: AppId) -> Result<Opt
     query.one(&on.handle().db).await?.map(App::try_from).transpose()
 }
 
+/// One by its id, held for a decision about it: `find` holds none, for many writes need it at the same time.
+pub async fn hold(tx: &Tx, workspace: WorkspaceId, id: AppId) -> Result<Option<App>> {
+    let query = app::Entity::find_by_id(id.0).filter(app::Column::WorkspaceId.eq(workspace.0));
+    let handle = tx.handle();
+    handle.hold(query).one(&handle.db).await?.map(App::try_from).transpose()
+}
+
 /// One by its bundle id or package name.
 pub async fn by_build(on: &impl On, workspace: WorkspaceId, build: &Build) -> Result<Option<App>> {
     let same = match build {

@@ -201,7 +201,8 @@ async fn subscribed(
 }
 
 async fn read(on: &impl On, query: Select<Entity>) -> Result<Vec<Device>> {
-    query.all(&on.handle().db).await?.into_iter().map(Device::try_from).collect()
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Device::try_from).collect()
 }
 
 fn is_full(devices: &[Device], limit: u64) -> bool {

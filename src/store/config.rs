@@ -1,6 +1,7 @@
 //! The store's part of the configuration.
 
 use crate::error::Violation;
+use sea_orm::sqlx::postgres::PgConnectOptions;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// `sqlite://` and the path of a file. A secret, for other databases have a password in it.
+    /// `sqlite://` and the path of a file, or `postgres://` and what follows. A secret, for it may have a password.
     pub url: SecretString,
     /// How many connections read at the same time.
     pub read_connections: u32,
@@ -19,6 +20,10 @@ pub struct Config {
     pub group_time_ms: u64,
     /// How many writes of each lane wait at most; more are refused.
     pub queue_max: usize,
+    /// `PostgreSQL`: how many transactions write at the same time, half of them callers', half the server's own.
+    pub write_connections: u32,
+    /// `PostgreSQL`: the longest that a caller's write may take, all told.
+    pub write_timeout_ms: u64,
 }
 
 impl Default for Config {
@@ -29,6 +34,8 @@ impl Default for Config {
             group_closures_max: 256,
             group_time_ms: 5,
             queue_max: 10_000,
+            write_connections: 16,
+            write_timeout_ms: 2_000,
         }
     }
 }
@@ -40,21 +47,24 @@ impl Config {
         let mut wrong = |field: &str, description: String| {
             violations.push(Violation { field: field.to_owned(), description });
         };
-        if self.path().is_none() {
+        if self.path().is_none() && self.postgres().is_none() {
             let description = "must be sqlite:// and the path of a file, such as \
-                               sqlite:///var/lib/tidings/tidings.db";
+                               sqlite:///var/lib/tidings/tidings.db, or \
+                               postgres://user:password@host/database";
             wrong("url", description.to_owned());
         }
         let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
         let bounds = [
-            ("read_connections", u64::from(self.read_connections), 64),
-            ("group_closures_max", number(self.group_closures_max), 10_000),
-            ("group_time_ms", self.group_time_ms, 1_000),
-            ("queue_max", number(self.queue_max), 1_000_000),
+            ("read_connections", u64::from(self.read_connections), 1, 64),
+            ("group_closures_max", number(self.group_closures_max), 1, 10_000),
+            ("group_time_ms", self.group_time_ms, 1, 1_000),
+            ("queue_max", number(self.queue_max), 1, 1_000_000),
+            ("write_connections", u64::from(self.write_connections), 2, 1_000),
+            ("write_timeout_ms", self.write_timeout_ms, 100, 60_000),
         ];
-        for (field, value, most) in bounds {
-            if !(1..=most).contains(&value) {
-                wrong(field, format!("must be from 1 to {most}"));
+        for (field, value, least, most) in bounds {
+            if !(least..=most).contains(&value) {
+                wrong(field, format!("must be from {least} to {most}"));
             }
         }
         violations
@@ -65,6 +75,17 @@ impl Config {
         let url = self.url.expose_secret();
         let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
         path.filter(|path| !path.is_empty() && !path.starts_with(':') && !path.contains('?'))
+    }
+
+    /// How to connect to `PostgreSQL`, where the URL says so.
+    pub(super) fn postgres(&self) -> Option<PgConnectOptions> {
+        let url = self.url.expose_secret();
+        let is_postgres = url.starts_with("postgres://") || url.starts_with("postgresql://");
+        is_postgres.then(|| url.parse().ok()).flatten()
+    }
+
+    pub(super) fn write_timeout(&self) -> Duration {
+        Duration::from_millis(self.write_timeout_ms)
     }
 
     pub(super) fn group_time(&self) -> Duration {
@@ -85,7 +106,23 @@ mod tests {
             group_closures_max: 0,
             group_time_ms: 5_000,
             queue_max: 0,
+            write_connections: 1,
+            write_timeout_ms: 0,
         };
-        assert_eq!(config.validate().len(), 5);
+        assert_eq!(config.validate().len(), 7);
+    }
+
+    #[test]
+    fn a_url_names_a_file_or_a_server() {
+        let with = |url: &str| Config { url: url.into(), ..Config::default() };
+        assert_eq!(with("sqlite:///tmp/t.db").path(), Some("/tmp/t.db"));
+        for server in ["postgres://tidings:secret@db:5433/tidings", "postgresql:///tidings"] {
+            let config = with(server);
+            assert_eq!(config.validate(), vec![], "{server}");
+            assert!(config.path().is_none() && config.postgres().is_some(), "{server}");
+        }
+        for wrong in ["mysql://db/tidings", "postgres://db:port/tidings", "tidings.db"] {
+            assert_eq!(with(wrong).validate().len(), 1, "{wrong}");
+        }
     }
 }

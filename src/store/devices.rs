@@ -22,12 +22,14 @@ pub async fn find(on: &impl On, workspace: WorkspaceId, device_id: &str) -> Resu
     let query = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace.0))
         .filter(Column::DeviceId.eq(device_id));
-    query.one(&on.handle().db).await?.map(Device::try_from).transpose()
+    let handle = on.handle();
+    handle.hold(query).one(&handle.db).await?.map(Device::try_from).transpose()
 }
 
 /// One by its key.
 pub async fn by_key(on: &impl On, key: DeviceKey) -> Result<Option<Device>> {
-    let model = Entity::find_by_id(key.0).one(&on.handle().db).await?;
+    let handle = on.handle();
+    let model = handle.hold(Entity::find_by_id(key.0)).one(&handle.db).await?;
     model.map(Device::try_from).transpose()
 }
 

@@ -19,7 +19,8 @@ pub async fn pending_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Expa
 
 /// That of a run.
 pub async fn find(on: &impl On, activity: ActivityKey, run: Run) -> Result<Option<Expansion>> {
-    let model = Entity::find_by_id((activity.0, run)).one(&on.handle().db).await?;
+    let handle = on.handle();
+    let model = handle.hold(Entity::find_by_id((activity.0, run))).one(&handle.db).await?;
     model.map(Expansion::try_from).transpose()
 }
 

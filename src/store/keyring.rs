@@ -3,6 +3,7 @@
 use super::apply::upsert;
 use super::entity::keyring::{Entity, Model};
 use super::on::{On, Tx};
+use super::turns::Turn;
 use crate::error::Result;
 use crate::secrets::Sealed;
 use sea_orm::EntityTrait;
@@ -14,6 +15,16 @@ const ROW: i16 = 1;
 pub async fn load(on: &impl On) -> Result<Option<Sealed>> {
     let model = Entity::find_by_id(ROW).one(&on.handle().db).await?;
     Ok(model.map(|model| Sealed { key_id: model.sealed_key_id, bytes: model.sealed }))
+}
+
+/// Saves the key of a new database and returns the one that counts: that of another replica which was faster.
+pub async fn save_first(tx: &Tx, sealed: Sealed) -> Result<Sealed> {
+    super::turns::take(tx, Turn::FirstStart).await?;
+    if let Some(saved) = load(tx).await? {
+        return Ok(saved);
+    }
+    save(tx, sealed.clone()).await?;
+    Ok(sealed)
 }
 
 /// Replaces the key.

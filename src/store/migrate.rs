@@ -1,7 +1,5 @@
 //! Brings the schema up to date, and refuses one that a newer program made.
 
-use super::connection::Connector;
-use super::on::Reader;
 use crate::error::{Error, Reason, Result};
 use migrations::Migrator;
 use sea_orm::{DatabaseConnection, EntityTrait};
@@ -12,20 +10,14 @@ use std::collections::HashSet;
 const TABLE: &str = "seaql_migrations";
 
 /// Applies what is pending, each migration in a transaction of its own.
-pub(super) async fn up(connector: &Connector) -> Result<Vec<String>> {
-    let connection = connector.writer().await?;
-    let pending = pending_on(&connection).await?;
-    Migrator::up(&connection, None).await?;
-    connection.close().await?;
-    Ok(pending)
+pub(super) async fn up(connection: &DatabaseConnection) -> Result<Vec<String>> {
+    let names = pending(connection).await?;
+    Migrator::up(connection, None).await?;
+    Ok(names)
 }
 
 /// What is pending.
-pub(super) async fn pending(reader: &Reader) -> Result<Vec<String>> {
-    pending_on(reader.connection()).await
-}
-
-async fn pending_on(connection: &DatabaseConnection) -> Result<Vec<String>> {
+pub(super) async fn pending(connection: &DatabaseConnection) -> Result<Vec<String>> {
     let known: Vec<String> =
         Migrator::migrations().iter().map(|migration| migration.name().to_owned()).collect();
     let applied: HashSet<String> = if SchemaManager::new(connection).has_table(TABLE).await? {

@@ -9,19 +9,19 @@ mod apply;
 mod audience;
 mod codes;
 mod config;
-mod connection;
 #[expect(unreachable_pub, reason = "the derives of SeaORM make public items of private rows")]
 mod entity;
 mod error;
-mod lock;
+mod leases;
 mod members;
 mod migrate;
 mod on;
 #[cfg(test)]
 mod plans;
+mod postgres;
 mod progress;
+mod sqlite;
 mod targets;
-mod writer;
 
 pub mod activities;
 pub mod activity_types;
@@ -29,6 +29,7 @@ pub mod api_keys;
 pub mod apps;
 pub mod clock;
 pub mod credentials;
+pub mod deletions;
 pub mod deliveries;
 pub mod delivery_counts;
 pub mod devices;
@@ -40,21 +41,28 @@ pub mod revisions;
 pub mod shards;
 pub mod subscriptions;
 pub mod tokens;
+pub mod turns;
 pub mod workspaces;
 
 pub use apply::apply;
 pub use config::Config;
-pub use on::{Handle, On, Reader, Tx};
-pub use writer::Lane;
+pub use on::{Handle, Held, On, Reader, Tx};
 
 use crate::error::Result;
-use connection::Connector;
 use futures::future::BoxFuture;
+use postgres::Postgres;
+use sqlite::Sqlite;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
-use writer::{Queues, Writer};
+
+/// Which queue a write waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// What a caller asks: first.
+    Accept,
+    /// What the server records for itself: it has a share of its own.
+    Settle,
+}
 
 /// A page of a list, by key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,39 +80,43 @@ pub struct Store {
 }
 
 struct Shared {
-    connector: Connector,
+    database: Database,
     reader: Reader,
-    queues: Queues,
     commits: Arc<AtomicU64>,
-    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Both kinds keep the same promises; how is their own affair.
+enum Database {
+    Sqlite(Sqlite),
+    Postgres(Box<Postgres>),
 }
 
 impl Store {
-    /// Opens the database, makes it if there is none, and keeps every other process out.
+    /// Opens the database. A file of `SQLite` is made if there is none, and every other process is kept out of it.
     pub async fn open(config: &Config) -> Result<Self> {
-        let connector = Connector::new(config)?;
-        let lock = lock::acquire(connector.path())?;
-        let connection = connector.writer().await?;
-        let reader = Reader::new(connector.readers(config.read_connections).await?);
         let commits = Arc::new(AtomicU64::new(0));
-        let (queues, writer) = Writer::new(config, connector.clone(), Arc::clone(&commits));
-        let task = tokio::spawn(async move {
-            writer.run(connection).await;
-            drop(lock);
-        });
-        let writer = Mutex::new(Some(task));
-        Ok(Store { shared: Arc::new(Shared { connector, reader, queues, commits, writer }) })
+        let (database, reader) = if let Some(path) = config.path() {
+            let opened = Sqlite::open(config, path.as_ref(), Arc::clone(&commits)).await?;
+            (Database::Sqlite(opened.0), opened.1)
+        } else {
+            let opened = Postgres::open(config, Arc::clone(&commits)).await?;
+            (Database::Postgres(Box::new(opened.0)), opened.1)
+        };
+        Ok(Store { shared: Arc::new(Shared { database, reader, commits }) })
     }
 
-    /// Brings the schema up to date and says which migrations it applied. Refuses a schema that is newer than this
-    /// program.
+    /// Brings the schema up to date and says which migrations it applied; of several processes that do so at once, one
+    /// does. Refuses a schema that is newer than this program.
     pub async fn migrate(&self) -> Result<Vec<String>> {
-        migrate::up(&self.shared.connector).await
+        match &self.shared.database {
+            Database::Sqlite(sqlite) => sqlite.migrate().await,
+            Database::Postgres(postgres) => postgres.migrate().await,
+        }
     }
 
     /// The migrations that are still to be applied. Refuses a schema that is newer than this program.
     pub async fn pending_migrations(&self) -> Result<Vec<String>> {
-        migrate::pending(&self.shared.reader).await
+        migrate::pending(self.shared.reader.connection()).await
     }
 
     /// Reads what was committed.
@@ -115,26 +127,30 @@ impl Store {
     /// Runs the closure in a transaction and answers when that is on the disk. An error of the closure undoes all that
     /// it did. The closure must await SQL only, must hand on every error of it, and must have no other effect: it may
     /// run again, and what it did may be undone.
+    ///
+    /// Where the answer is `UNAVAILABLE` because the database did not say whether it committed, the write may have been
+    /// done: only its `request_id` can tell.
     pub async fn write<T, F>(&self, lane: Lane, closure: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'a> Fn(&'a Tx) -> BoxFuture<'a, Result<T>> + Send + Sync + 'static,
     {
-        self.shared.queues.write(lane, closure).await
+        match &self.shared.database {
+            Database::Sqlite(sqlite) => sqlite.write(lane, closure).await,
+            Database::Postgres(postgres) => postgres.write(lane, closure).await,
+        }
     }
 
-    /// How many transactions were committed; fewer than writes, since those share them.
+    /// How many transactions were committed; fewer than writes where those share them.
     pub fn commits(&self) -> u64 {
         self.shared.commits.load(Ordering::Relaxed)
     }
 
     /// Takes no more writes, answers those that wait, and closes the database.
     pub async fn close(&self) {
-        self.shared.queues.close();
-        if let Some(writer) = self.shared.writer.lock().await.take()
-            && let Err(error) = writer.await
-        {
-            tracing::error!(%error, "The writer of the database ended badly.");
+        match &self.shared.database {
+            Database::Sqlite(sqlite) => sqlite.close().await,
+            Database::Postgres(postgres) => postgres.close().await,
         }
         self.shared.reader.close().await;
     }

@@ -1,6 +1,7 @@
 //! Request ids: a call that is made twice has one effect and one answer.
 
 use super::entity::request_id::{ActiveModel, Column, Entity, Model};
+use super::error::is_lock_timeout;
 use super::on::{On, Tx};
 use crate::clock::Time;
 use crate::domain::ids::WorkspaceId;
@@ -11,6 +12,9 @@ use std::time::Duration;
 
 /// How long a request id is remembered.
 pub const REMEMBERED: Duration = Duration::from_hours(24);
+
+/// How often an id is looked at that others forget and claim at the same time.
+const LOOKS_MAX: usize = 3;
 
 /// What a request id says about a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,30 +36,41 @@ pub struct RequestKey<'a> {
     pub request_id: &'a str,
 }
 
-/// Must be the first statement of the transaction. A request id that was used for another request is refused.
+/// Must be the first statement of the transaction. A request id that was used for another request is refused. Where the
+/// first call is still being worked on, this waits for it, as long as one may wait for a lock.
 pub async fn claim(tx: &Tx, key: RequestKey<'_>, digest: &[u8; 32], now: Time) -> Result<Claimed> {
-    if insert(tx, key, digest, now).await? {
-        return Ok(Claimed::New);
+    for _ in 0..LOOKS_MAX {
+        if insert(tx, key, digest, now).await? {
+            return Ok(Claimed::New);
+        }
+        match find(tx, key).await? {
+            Some(seen) if now.since(Time(seen.created_at)) < REMEMBERED => {
+                return known(seen, digest);
+            }
+            Some(_) => {
+                Entity::delete_by_id(identity(key)).exec(&tx.handle().db).await?;
+            }
+            // Another call has just forgotten it, and one of the two is the first now.
+            None => {}
+        }
     }
-    let Some(seen) = find(tx, key).await? else {
-        return Err(Error::internal("a request id was neither new nor there"));
-    };
-    if now.since(Time(seen.created_at)) >= REMEMBERED {
-        Entity::delete_by_id(identity(key)).exec(&tx.handle().db).await?;
-        insert(tx, key, digest, now).await?;
-        return Ok(Claimed::New);
-    }
+    Err(in_progress())
+}
+
+fn known(seen: Model, digest: &[u8; 32]) -> Result<Claimed> {
     if seen.digest != digest {
         return Err(Error::new(
             Reason::RequestIdReused,
             "This request_id was used for another request.",
         ));
     }
-    seen.answer.map(Claimed::Replay).ok_or_else(|| {
-        let retry_after = Some(Duration::from_secs(1));
-        let message = "The first request with this request_id is still being worked on.";
-        Error { retry_after, ..Error::new(Reason::RequestInProgress, message) }
-    })
+    seen.answer.map(Claimed::Replay).ok_or_else(in_progress)
+}
+
+fn in_progress() -> Error {
+    let retry_after = Some(Duration::from_secs(1));
+    let message = "The first request with this request_id is still being worked on.";
+    Error { retry_after, ..Error::new(Reason::RequestInProgress, message) }
 }
 
 /// Keeps the answer of a claimed call: ids and numbers, never content.
@@ -91,12 +106,14 @@ async fn insert(tx: &Tx, key: RequestKey<'_>, digest: &[u8; 32], now: Time) -> R
         .on_conflict(OnConflict::columns(keys).do_nothing().to_owned())
         .try_insert()
         .exec_without_returning(&tx.handle().db)
-        .await?;
+        .await
+        .map_err(|error| if is_lock_timeout(&error) { in_progress() } else { error.into() })?;
     Ok(matches!(done, TryInsertResult::Inserted(1..)))
 }
 
 async fn find(tx: &Tx, key: RequestKey<'_>) -> Result<Option<Model>> {
-    Ok(Entity::find_by_id(identity(key)).one(&tx.handle().db).await?)
+    let handle = tx.handle();
+    Ok(handle.hold(Entity::find_by_id(identity(key))).one(&handle.db).await?)
 }
 
 fn identity(key: RequestKey<'_>) -> (sea_orm::prelude::Uuid, String, String) {

@@ -1,5 +1,7 @@
 //! Shards: what is sent to together.
 
+pub use super::leases::{LEASE, Lease, claim, holds, release, renew};
+
 use super::codes::Code;
 use super::entity::shard::{Column, Entity};
 use super::on::{On, Tx};
@@ -43,14 +45,17 @@ pub async fn next_due_all_workspaces(on: &impl On, excluding: &[ShardId]) -> Res
 
 /// One by its id.
 pub async fn find(on: &impl On, id: ShardId) -> Result<Option<Shard>> {
-    let model = Entity::find_by_id(id.0).one(&on.handle().db).await?;
+    let handle = on.handle();
+    let model = handle.hold(Entity::find_by_id(id.0)).one(&handle.db).await?;
     model.map(Shard::try_from).transpose()
 }
 
-/// Several by their ids, in no order. At most a thousand at once.
+/// Several by their ids, in order. At most a thousand at once.
 pub async fn by_ids(on: &impl On, ids: &[ShardId]) -> Result<Vec<Shard>> {
-    let query = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0)));
-    query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
+    let query =
+        Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).order_by_asc(Column::Id);
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Shard::try_from).collect()
 }
 
 /// Those of a run, in the order of their making.
@@ -84,6 +89,7 @@ pub async fn mark(
     wanted: Number,
     due_at: Time,
 ) -> Result<u64> {
+    hold_run(tx, activity, run).await?;
     let newer = Expr::case(Column::Wanted.lt(wanted), wanted).finally(Expr::col(Column::Wanted));
     let done = Entity::update_many()
         .col_expr(Column::Wanted, newer.into())
@@ -93,6 +99,23 @@ pub async fn mark(
         .exec(&tx.handle().db)
         .await?;
     Ok(done.rows_affected)
+}
+
+/// Holds the shards of a run in the order in which everyone does: an update alone takes them as it finds them.
+async fn hold_run(tx: &Tx, activity: ActivityKey, run: Run) -> Result<()> {
+    let handle = tx.handle();
+    if !handle.holds() {
+        return Ok(());
+    }
+    let query = Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .order_by_asc(Column::Id);
+    let ids: Vec<sea_orm::prelude::Uuid> = handle.hold(query).into_tuple().all(&handle.db).await?;
+    drop(ids);
+    Ok(())
 }
 
 /// Each shard is due at its time at the latest.
@@ -151,5 +174,6 @@ pub async fn of_run_with_room(on: &impl On, activity: ActivityKey, run: Run) -> 
         .filter(Column::Run.eq(run))
         .filter(Column::Members.lt(MEMBERS_MAX))
         .order_by_asc(Column::Id);
-    query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Shard::try_from).collect()
 }

@@ -9,7 +9,7 @@ use super::codes::Code;
 use super::entity::subscription::{Column, Entity};
 use super::entity::{device, shard};
 use super::members::{exceptional, looked_for};
-use super::on::On;
+use super::on::{On, Tx};
 use super::targets::devices_where;
 use crate::clock::Time;
 use crate::domain::ids::{ActivityKey, DeviceKey, ShardId, SubscriptionId, WorkspaceId};
@@ -28,6 +28,9 @@ const OPEN: [State; 5] = [
     State::Unreachable,
     State::Invalidated,
 ];
+
+/// How often a subscription may turn out to have moved to another shard before it is left alone.
+const MOVES_MAX: usize = 4;
 
 /// Which subscriptions of a run a list shows; an absent or empty field shows all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +70,21 @@ pub async fn find(
     query.one(&on.handle().db).await?.map(Subscription::try_from).transpose()
 }
 
+/// Members of a shard that is held, by their ids, in order, to be changed: one that has moved to another shard
+/// meanwhile comes with that held too.
+pub async fn of_held_shard(
+    tx: &Tx,
+    shard: ShardId,
+    ids: &[SubscriptionId],
+) -> Result<Vec<Subscription>> {
+    let (here, moved): (Vec<_>, Vec<_>) =
+        by_ids(tx, ids).await?.into_iter().partition(|row| row.shard == shard);
+    let mut rows = here;
+    rows.extend(with_shards(tx, moved).await?.into_iter().map(|(row, _)| row));
+    rows.sort_unstable_by_key(|row| row.id);
+    Ok(rows)
+}
+
 /// Several by their ids, in order. At most a thousand at once.
 pub async fn by_ids(on: &impl On, ids: &[SubscriptionId]) -> Result<Vec<Subscription>> {
     let query =
@@ -85,6 +103,11 @@ pub async fn of_device_and_activity(
         .filter(Column::ActivityKey.eq(activity.0))
         .order_by_asc(Column::Run);
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Something may still happen to it while its run is active.
+pub fn is_open(subscription: &Subscription) -> bool {
+    OPEN.contains(&subscription.state)
 }
 
 /// Those of a device that are not over, oldest first.
@@ -209,15 +232,29 @@ async fn listed(on: &impl On, rows: Vec<Subscription>) -> Result<Vec<Listed>> {
     Ok(listed.collect())
 }
 
-/// Each subscription with its shard.
+/// Each subscription with its shard. In a transaction both can be changed then, and the subscriptions are as they are
+/// once their shards are held, which may be otherwise than they were given.
 pub async fn with_shards(
     on: &impl On,
-    subscriptions: Vec<Subscription>,
+    mut subscriptions: Vec<Subscription>,
 ) -> Result<Vec<(Subscription, Shard)>> {
-    let mut ids: Vec<_> = subscriptions.iter().map(|subscription| subscription.shard).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    let shards = super::shards::by_ids(on, &ids).await?;
+    let mut shards: Vec<Shard> = Vec::new();
+    for _ in 0..MOVES_MAX {
+        let mut missing: Vec<ShardId> = subscriptions.iter().map(|row| row.shard).collect();
+        missing.retain(|id| shards.iter().all(|shard| shard.id != *id));
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() {
+            break;
+        }
+        shards.extend(super::shards::by_ids(on, &missing).await?);
+        if on.handle().holds() {
+            let ids: Vec<_> = subscriptions.iter().map(|row| row.id).collect();
+            let mut now: HashMap<_, _> =
+                by_ids(on, &ids).await?.into_iter().map(|row| (row.id, row)).collect();
+            subscriptions = ids.iter().filter_map(|id| now.remove(id)).collect();
+        }
+    }
     let pair = |subscription: Subscription| {
         let shard = shards.iter().find(|shard| shard.id == subscription.shard)?.clone();
         Some((subscription, shard))

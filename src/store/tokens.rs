@@ -21,13 +21,15 @@ pub async fn by_fingerprint(
         .filter(Column::WorkspaceId.eq(workspace.0))
         .filter(Column::AppId.eq(app.0))
         .filter(Column::Fingerprint.eq(fingerprint.to_vec()));
-    query.one(&on.handle().db).await?.map(Token::try_from).transpose()
+    let handle = on.handle();
+    handle.hold(query).one(&handle.db).await?.map(Token::try_from).transpose()
 }
 
 /// Those of a device, good or not, oldest first.
 pub async fn of_device(on: &impl On, device: DeviceKey) -> Result<Vec<Token>> {
     let query = Entity::find().filter(Column::DeviceKey.eq(device.0)).order_by_asc(Column::Id);
-    query.all(&on.handle().db).await?.into_iter().map(Token::try_from).collect()
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Token::try_from).collect()
 }
 
 /// The good token of a device that starts of a type go by.
@@ -42,14 +44,17 @@ pub async fn start_token(
 
 /// One by its id.
 pub async fn get(on: &impl On, id: TokenId) -> Result<Option<Token>> {
-    let model = Entity::find_by_id(id.0).one(&on.handle().db).await?;
+    let handle = on.handle();
+    let model = handle.hold(Entity::find_by_id(id.0)).one(&handle.db).await?;
     model.map(Token::try_from).transpose()
 }
 
-/// Several by their ids, in no order. At most two thousand at once.
+/// Several by their ids, in order. At most two thousand at once.
 pub async fn get_many(on: &impl On, ids: &[TokenId]) -> Result<Vec<Token>> {
-    let query = Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0)));
-    query.all(&on.handle().db).await?.into_iter().map(Token::try_from).collect()
+    let query =
+        Entity::find().filter(Column::Id.is_in(ids.iter().map(|id| id.0))).order_by_asc(Column::Id);
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Token::try_from).collect()
 }
 
 /// Per device the good token that starts of a type go by, in one world or in any: the newest push-to-start token, or

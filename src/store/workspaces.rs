@@ -34,6 +34,13 @@ pub async fn find(on: &impl On, id: WorkspaceId) -> Result<Option<Workspace>> {
     Ok(model.map(Workspace::from))
 }
 
+/// One by its id, held to be changed.
+pub async fn hold(tx: &Tx, id: WorkspaceId) -> Result<Option<Workspace>> {
+    let handle = tx.handle();
+    let model = handle.hold(workspace::Entity::find_by_id(id.0)).one(&handle.db).await?;
+    Ok(model.map(Workspace::from))
+}
+
 /// One by its name.
 pub async fn by_name(on: &impl On, name: &str) -> Result<Option<Workspace>> {
     let model = workspace::Entity::find().filter(workspace::Column::Name.eq(name));

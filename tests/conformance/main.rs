@@ -9,7 +9,11 @@
 
 mod activities;
 mod audiences;
+#[path = "../databases/mod.rs"]
+mod databases;
+mod deletions;
 mod deliveries;
+mod leases;
 mod log;
 mod progress;
 mod requests;
@@ -29,6 +33,20 @@ macro_rules! facts {
                         #[tokio::test]
                         async fn $fact() {
                             crate::$module::$fact(crate::world::World::sqlite().await).await;
+                        }
+                    )+
+                }
+            )+
+        }
+
+        #[cfg(feature = "postgres-tests")]
+        mod postgres {
+            $(
+                mod $module {
+                    $(
+                        #[tokio::test]
+                        async fn $fact() {
+                            crate::$module::$fact(crate::world::World::postgres().await).await;
                         }
                     )+
                 }
@@ -56,6 +74,18 @@ facts! {
         of_a_contact_the_latest_device_that_can_show_it_is_taken,
         a_device_belongs_by_contact_by_id_or_by_workspace,
         a_candidate_brings_its_newest_good_push_to_start_token,
+    }
+    deletions {
+        deleted_runs_are_removed_in_batches_and_nothing_else,
+        an_activity_with_deleted_runs_is_found_until_it_is_purged,
+    }
+    leases {
+        a_due_shard_is_claimed_once_until_its_lease_is_over,
+        a_newer_claim_fences_an_older_one_off,
+        a_renewed_lease_holds_and_a_released_one_is_free,
+        what_a_shard_is_written_with_leaves_its_lease_alone,
+        claims_at_the_same_time_share_the_shards_out,
+        the_present_is_told_by_the_database_or_by_the_only_process,
     }
     deliveries {
         every_field_of_a_delivery_comes_back,

@@ -9,10 +9,8 @@ pub(crate) async fn migrations_are_applied_once_and_by_name(world: World) {
 }
 
 pub(crate) async fn a_fresh_database_says_what_is_pending(world: World) {
-    let config = Config {
-        url: format!("sqlite://{}.fresh", world.config.path().unwrap()).into(),
-        ..Config::default()
-    };
+    let database = world.another().await;
+    let config = Config { url: database.url().into(), ..Config::default() };
     let store = Store::open(&config).await.unwrap();
     let pending = store.pending_migrations().await.unwrap();
     assert_eq!(pending.first().unwrap(), "m0001_tenants");

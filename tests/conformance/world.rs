@@ -1,7 +1,7 @@
 //! A world for one fact: an empty store with one workspace and one app, and makers of rows.
 
+use crate::databases::TestDatabase;
 use std::time::Duration;
-use tempfile::TempDir;
 use tidings::clock::Time;
 use tidings::domain::activity::{Activity, Origin, State};
 use tidings::domain::change::Change;
@@ -31,7 +31,7 @@ pub(crate) struct World {
     pub(crate) workspace: WorkspaceId,
     pub(crate) app: AppId,
     pub(crate) config: Config,
-    _directory: TempDir,
+    _database: TestDatabase,
 }
 
 /// Runs a block in a transaction of the world's store; what it consumes is named, for it may run again.
@@ -69,18 +69,34 @@ pub(crate) fn after<C>(size: u64, row: C) -> Page<C> {
 impl World {
     /// On `SQLite`.
     pub(crate) async fn sqlite() -> Self {
-        let directory = TempDir::new().unwrap();
-        let path = directory.path().join("tidings.db");
-        let config =
-            Config { url: format!("sqlite://{}", path.display()).into(), ..Config::default() };
+        Self::on(TestDatabase::sqlite()).await
+    }
+
+    /// On PostgreSQL.
+    #[cfg(feature = "postgres-tests")]
+    pub(crate) async fn postgres() -> Self {
+        Self::on(TestDatabase::postgres().await).await
+    }
+
+    async fn on(database: TestDatabase) -> Self {
+        let config = Config { url: database.url().into(), ..Config::default() };
         let store = Store::open(&config).await.unwrap();
         store.migrate().await.unwrap();
         let workspace = workspace("default");
         let app = app(workspace.id, "com.example.flights");
         let world =
-            World { store, workspace: workspace.id, app: app.id, config, _directory: directory };
+            World { store, workspace: workspace.id, app: app.id, config, _database: database };
         world.add(workspace, app).await.unwrap();
         world
+    }
+
+    /// An empty database of the same kind.
+    pub(crate) async fn another(&self) -> TestDatabase {
+        #[cfg(feature = "postgres-tests")]
+        if self.config.path().is_none() {
+            return TestDatabase::postgres().await;
+        }
+        TestDatabase::sqlite()
     }
 
     /// Adds another tenant with an app.
@@ -139,6 +155,9 @@ impl World {
             updated_at: NOW,
             started_at: NOW,
             ended_at: None,
+            deleted_run: 0,
+            purged_run: 0,
+            deleted_at: None,
         }
     }
 

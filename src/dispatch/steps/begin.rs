@@ -17,15 +17,17 @@ pub async fn begin(
     mut starts: Vec<Planned>,
     now: Time,
 ) -> Result<Vec<Planned>> {
-    let Some(shard) = store::shards::find(tx, shard).await? else { return Ok(Vec::new()) };
-    let (key, run) = (shard.place.activity, shard.place.run);
-    let activity = store::activities::by_key(tx, key).await?;
-    let is_active = activity.is_some_and(|a| a.run == run && a.state == State::Active);
+    let Some(place) = starts.first().map(|start| start.subscription.place) else {
+        return Ok(Vec::new());
+    };
+    let activity = store::activities::by_key(&tx.share(), place.activity).await?;
+    let is_active = activity.is_some_and(|a| a.run == place.run && a.state == State::Active);
     if !is_active {
         return Ok(Vec::new());
     }
+    let Some(shard) = store::shards::find(tx, shard).await? else { return Ok(Vec::new()) };
     let ids: Vec<_> = starts.iter().map(|start| start.plan.subscription).collect();
-    let mut rows = store::subscriptions::by_ids(tx, &ids).await?;
+    let mut rows = store::subscriptions::of_held_shard(tx, shard.id, &ids).await?;
     rows.retain_mut(|row| {
         let start = starts.iter_mut().find(|start| start.plan.subscription == row.id);
         start.is_some_and(|start| begin_start(row, &shard, &mut start.plan, now))

@@ -33,7 +33,8 @@ pub struct Closing {
 /// Where the claim stopped early (`complete` is false), those that were answered get an exception instead.
 pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result<()> {
     let Some(mut shard) = store::shards::find(tx, closing.shard).await? else { return Ok(()) };
-    let activity = store::activities::by_key(tx, shard.place.activity).await?;
+    // What is marked meanwhile waits for the shard, and brings it forward again.
+    let activity = store::activities::by_key(&tx.glance(), shard.place.activity).await?;
     let activity =
         activity.ok_or_else(|| Error::not_found("activity", shard.place.activity.to_string()))?;
     let behind = shard.delivered < closing.goal;
@@ -90,7 +91,7 @@ async fn rows_to_close(
     let mut ids: Vec<SubscriptionId> = apart.map(|sent| sent.plan.subscription).collect();
     ids.extend(closing.lost.iter().map(|(id, ..)| *id));
     ids.retain(|id| !known.contains(id));
-    rows.extend(store::subscriptions::by_ids(tx, &ids).await?);
+    rows.extend(store::subscriptions::of_held_shard(tx, shard.id, &ids).await?);
     let rows: Rows = rows.into_iter().map(|row| (row.id, row)).collect();
     Ok((rows.clone(), rows))
 }

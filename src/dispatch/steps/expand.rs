@@ -15,20 +15,28 @@ use std::collections::HashMap;
 /// How many devices become subscriptions in one transaction.
 const DEVICES_AT_ONCE: u64 = 500;
 
-/// Brings an expansion one batch further. The end of its run cancels it.
+/// Brings an expansion one batch further, unless another batch has already. The end of its run cancels it.
 pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Result<()> {
-    let activity = store::activities::by_key(tx, expansion.activity).await?;
-    let run = expansion.run;
+    let (key, run) = (expansion.activity, expansion.run);
+    // The type of an id never changes, so that devices can be held before their activity, as everyone does.
+    let activity_type = store::activities::by_key(&tx.glance(), key).await?;
+    let activity_type = activity_type.map_or(String::new(), |activity| activity.activity_type);
+    let (candidates, cursor) =
+        store::expansions::audience_page(&tx.share(), &expansion, &activity_type, DEVICES_AT_ONCE)
+            .await?;
+    let activity = store::activities::by_key(&tx.share(), key).await?;
+    let present = store::expansions::find(tx, key, run).await?;
+    let is_next = |e: &Expansion| !e.done && e.cursor == expansion.cursor;
+    if !present.as_ref().is_some_and(is_next) {
+        return Ok(());
+    }
     let active = activity.filter(|a| a.state == State::Active && a.run == run);
     let Some(activity) = active else {
         expansion.done = true;
         let expansions = vec![expansion];
         return store::apply(tx, Change { expansions, ..Change::default() }).await;
     };
-    let (candidates, cursor) =
-        store::expansions::audience_page(tx, &expansion, &activity.activity_type, DEVICES_AT_ONCE)
-            .await?;
-    let (key, up_to) = (activity.key, activity.marked_revision);
+    let up_to = activity.marked_revision;
     let newest = store::revisions::newest_for_everyone(tx, key, run, up_to).await?;
     let newest = newest.map_or(0, |revision| revision.number);
     let span = (newest, up_to);

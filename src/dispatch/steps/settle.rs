@@ -77,15 +77,16 @@ impl Place {
 
 /// Records the answers of pushes, and which have none yet; returns those that count as delivered.
 pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>> {
+    let mut change = Change::default();
+    dispatched(tx, slice, &mut change, now).await?;
     let Some(shard) = store::shards::find(tx, slice.place.shard).await? else {
         return Ok(Vec::new());
     };
     let sents = slice.answered.iter().map(|a| &a.made.sent).chain(&slice.in_flight);
     let ids: Vec<SubscriptionId> = sents.map(|sent| sent.plan.subscription).collect();
-    let rows = store::subscriptions::by_ids(tx, &ids).await?;
+    let rows = store::subscriptions::of_held_shard(tx, shard.id, &ids).await?;
     let mut rows: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
     let tokens = rejected_tokens(tx, slice).await?;
-    let mut change = Change::default();
     let mut counted = Vec::new();
     let mut changed = Vec::new();
     let answers = slice.answered.iter().map(|a| (&a.made.sent, Answer::Is(&a.outcome)));
@@ -107,7 +108,6 @@ pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>
     change.subscriptions = changed.iter().filter_map(|id| rows.remove(id)).collect();
     change.deliveries = slice.answered.iter().filter_map(|a| delivery(slice.place, a)).collect();
     change.due.push((shard.id, now));
-    dispatched(tx, slice, &mut change, now).await?;
     store::apply(tx, change).await?;
     Ok(counted)
 }
@@ -125,21 +125,22 @@ async fn rejected_tokens(tx: &Tx, slice: &Slice) -> Result<HashMap<TokenId, Toke
     Ok(tokens.into_iter().map(|token| (token.id, token)).collect())
 }
 
-/// `activity.dispatched`, once per revision, with its first push.
+/// `activity.dispatched`, once per revision, with its first push. It is noted before the shard is held, for activities
+/// are held before shards; and only once, for every slice of a crowd asks.
 async fn dispatched(tx: &Tx, slice: &Slice, change: &mut Change, now: Time) -> Result<()> {
     let made = slice.answered.iter().filter(|a| !a.is_postponed());
     let sents = made.map(|a| &a.made.sent).chain(&slice.in_flight);
     let newest = sents.map(|sent| sent.plan.revision).max().unwrap_or(0);
     let key = slice.place.place.activity;
-    let Some(mut activity) = store::activities::by_key(tx, key).await? else { return Ok(()) };
-    if newest <= activity.dispatched_revision {
+    let Some(activity) = store::activities::by_key(&tx.glance(), key).await? else { return Ok(()) };
+    let is_first = newest > activity.dispatched_revision
+        && store::activities::dispatch(tx, key, newest).await?;
+    if !is_first {
         return Ok(());
     }
-    activity.dispatched_revision = newest;
     let event = asked::event(&activity, EventKind::ActivityDispatched, Cause::Provider, now);
     let run = Some(slice.place.place.run);
     change.events.push(Event { revision: Some(newest), run, ..event });
-    change.activities.push(activity);
     Ok(())
 }
 

@@ -8,7 +8,9 @@ use crate::store::{self, Tx};
 
 /// Makes shards due.
 pub async fn wake(tx: &Tx, shards: &[ShardId], now: Time) -> Result<()> {
-    let due = shards.iter().map(|shard| (*shard, now)).collect();
+    // In the order in which everyone holds them.
+    let shards = store::shards::by_ids(tx, shards).await?;
+    let due = shards.iter().map(|shard| (shard.id, now)).collect();
     store::apply(tx, Change { due, ..Change::default() }).await
 }
 

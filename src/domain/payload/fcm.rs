@@ -1,9 +1,9 @@
 //! A message to an Android app by way of Google, without its target: it is shared by all devices that get the same.
 //! <https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages>
 //!
-//! May import `content`, `platform` and `push`. The same code measures a message when a call is accepted and builds it when it is
-//! sent. Every message has the whole state and the attributes, for the app's process may have died and no order is
-//! promised; it never has a collapse key, for Google lets through one such message in three minutes.
+//! May import `content`, `platform` and `push`. The same code measures a message when a call is accepted and builds it
+//! when it is sent. Every message has the whole state and the attributes, for the app's process may have died and no
+//! order is promised; it never has a collapse key, for Google lets through one such message in three minutes.
 
 use crate::clock::Time;
 use crate::domain::content::Content;
@@ -105,9 +105,8 @@ pub struct TooLarge {
 /// How long Google is to keep a message: no longer than its content is good for.
 pub fn ttl(operation: Operation, stale_time: Option<Time>, now: Time) -> Duration {
     match operation {
-        Operation::Start => START_TTL,
+        Operation::Start | Operation::Fallback => START_TTL,
         Operation::End => END_TTL,
-        Operation::Fallback => START_TTL,
         Operation::Update => match stale_time.filter(|stale_time| *stale_time > now) {
             Some(stale_time) => stale_time.since(now).min(END_TTL),
             None => UPDATE_TTL,

@@ -7,6 +7,7 @@ use crate::domain::change::Change;
 use crate::domain::push::Environment;
 use crate::domain::register::TokenResult;
 use crate::domain::rooms::Rooms;
+use crate::domain::shard::Place;
 use crate::domain::subscription::{Cause, State, Subscription};
 use crate::domain::token::{Token, TokenKind};
 use crate::error::Result;
@@ -27,6 +28,9 @@ pub(super) async fn register(
     } else {
         TokenResult::Registered
     };
+    if result == TokenResult::Registered && device.obstacle().is_none() {
+        rearm(tx, &token, change, now).await?;
+    }
     for mut old in store::tokens::of_device(tx, device.key).await? {
         let superseded = old.kind == TokenKind::PushToStart
             && old.activity_type == token.activity_type
@@ -38,26 +42,26 @@ pub(super) async fn register(
             change.tokens.push(old);
         }
     }
-    if result == TokenResult::Registered && device.obstacle().is_none() {
-        rearm(tx, &token, change, now).await?;
-    }
     change.tokens.push(token);
     Ok(Taken { result, subscription: None })
 }
 
 async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result<()> {
     let open = store::subscriptions::open_of_device(tx, token.device).await?;
+    let keys: Vec<_> = open.iter().map(|subscription| subscription.place.activity).collect();
+    // Before the shards: nothing is marked while new ones may be made.
+    let activities = store::activities::by_keys(&tx.share(), &keys).await?;
     for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {
         let waits = match subscription.state {
             State::Unreachable => true,
             State::PendingStart => subscription.starts_begun == 0,
             _ => false,
         };
-        let activity = store::activities::by_key(tx, subscription.place.activity).await?;
+        let Place { activity, run, .. } = subscription.place;
         let fits = |a: &Activity| {
-            a.activity_type == token.activity_type && a.run == subscription.place.run
+            a.key == activity && a.activity_type == token.activity_type && a.run == run
         };
-        if !waits || !activity.as_ref().is_some_and(fits) {
+        if !waits || !activities.iter().any(fits) {
             continue;
         }
         let exception = subscription.touch(&shard, now);
@@ -73,7 +77,7 @@ async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result
     Ok(())
 }
 
-/// The token belongs to the other world, and so must its subscription's shard.
+/// The token belongs to the other world, and so must its subscription's shard. The activity must be held.
 pub(super) async fn rehouse(
     tx: &Tx,
     mut subscription: Subscription,

@@ -15,7 +15,7 @@ use crate::domain::shard::Shard;
 use crate::domain::start::{self, AppStart};
 use crate::domain::subscription::{Cause, Subscription};
 use crate::error::{Error, Result};
-use crate::store::{self, Tx};
+use crate::store::{self, On, Tx};
 
 /// The subscription that the token is for: one that the device has, or a new one in the current run, in the next one,
 /// or in a new activity.
@@ -36,9 +36,10 @@ pub(super) async fn find_subscription(
     }
     let activity_type = registration.activity_type(tx, Some(&activity)).await?;
     let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
-    let all = store::subscriptions::with_shards(tx, all).await?;
+    let mut all = store::subscriptions::with_shards(tx, all).await?;
+    all.retain(|(row, _)| row.place.run > activity.deleted_run);
     let (rows, shards): (Vec<Subscription>, Vec<Shard>) = all.into_iter().unzip();
-    let expansion = store::expansions::find(tx, activity.key, activity.run).await?;
+    let expansion = store::expansions::find(&tx.glance(), activity.key, activity.run).await?;
     let in_audience = match &expansion {
         Some(expansion) => store::expansions::audience_contains(tx, expansion, device).await?,
         None => false,
@@ -71,11 +72,25 @@ pub(super) async fn find_subscription(
     }
 }
 
-/// The activity that is named, or the one whose card is; none where the app has started a new one.
+/// The activity that is named, or the one whose card is; none where the app has started a new one. Only who may start
+/// its next run keeps others away: crowds register at the same time.
 async fn resolve_activity(tx: &Tx, registration: &Registration) -> Result<Option<Activity>> {
+    let asked = &registration.asked;
+    if asked.attributes.is_some() || asked.content.is_some() {
+        resolve_activity_on(tx, tx, registration).await
+    } else {
+        resolve_activity_on(tx, &tx.share(), registration).await
+    }
+}
+
+async fn resolve_activity_on(
+    tx: &Tx,
+    on: &impl On,
+    registration: &Registration,
+) -> Result<Option<Activity>> {
     let Registration { asked, device, known, .. } = registration;
     if !asked.activity_id.is_empty() {
-        let found = store::activities::find(tx, device.workspace, &asked.activity_id).await?;
+        let found = store::activities::find(on, device.workspace, &asked.activity_id).await?;
         if found.is_none() && asked.activity_type.is_empty() {
             return Err(Error::not_found("activity", &asked.activity_id));
         }
@@ -94,7 +109,7 @@ async fn resolve_activity(tx: &Tx, registration: &Registration) -> Result<Option
         (None, None) => None,
     };
     match key {
-        Some(key) => store::activities::by_key(tx, key).await,
+        Some(key) => store::activities::by_key(on, key).await,
         None if asked.activity_type.is_empty() => {
             let problem = "is needed, or `activity_type` for an activity that the app has started";
             Err(Error::invalid_field("activity_id", problem))

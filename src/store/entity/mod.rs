@@ -12,6 +12,7 @@ pub(super) mod device;
 pub(super) mod event;
 pub(super) mod expansion;
 pub(super) mod keyring;
+pub(super) mod lease;
 pub(super) mod request_id;
 pub(super) mod revision;
 pub(super) mod shard;

@@ -5,11 +5,12 @@
 //! the transaction (disk full, I/O error, interrupt), all of the group are told that nothing was done, and the
 //! connection, whose state is unknown then, is replaced.
 
-use super::config::Config;
 use super::connection::Connector;
-use super::error::{closed, overloaded, unavailable};
-use super::on::{On, Tx};
 use crate::error::{Error, Result};
+use crate::store::Lane;
+use crate::store::config::Config;
+use crate::store::error::{closed, overloaded, unavailable};
+use crate::store::on::{On, Tx};
 use futures::future::{BoxFuture, FutureExt, TryFutureExt};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, SqliteTransactionMode, TransactionOptions,
@@ -23,15 +24,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
-
-/// Which queue a write waits in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// What a caller asks: first.
-    Accept,
-    /// What the server records for itself: at least one in each group.
-    Settle,
-}
 
 /// However slow commits are, a group is gathered no longer, unless the configuration says so.
 const GATHERING_MAX: Duration = Duration::from_millis(500);

@@ -2,7 +2,6 @@
 //!
 //! Invariant: a commit that was answered survives a loss of power (`synchronous = FULL` in WAL mode).
 
-use super::config::Config;
 use crate::error::{Error, Result};
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection};
@@ -21,20 +20,12 @@ pub(super) struct Connector {
 }
 
 impl Connector {
-    /// For the configured database, whose directory is made if need be.
-    pub(super) fn new(config: &Config) -> Result<Self> {
-        let path = config
-            .path()
-            .map(PathBuf::from)
-            .ok_or_else(|| Error::internal("database.url names no SQLite file"))?;
+    /// For a file, whose directory is made if need be.
+    pub(super) fn new(path: &Path) -> Result<Self> {
         if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
             std::fs::create_dir_all(directory).map_err(Error::internal)?;
         }
-        Ok(Connector { path })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
+        Ok(Connector { path: path.to_owned() })
     }
 
     /// A connection that writes. Only one at a time is of use.
