@@ -33,6 +33,7 @@ pub(crate) mod samples;
 pub mod service_account;
 pub mod settle;
 pub mod shard;
+pub mod sizes;
 pub mod start;
 pub mod subscription;
 pub mod targeted;

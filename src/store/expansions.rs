@@ -1,6 +1,6 @@
 //! Expansions: audiences on their way to becoming subscriptions.
 
-pub use super::audience::{Candidate, audience_contains, audience_page};
+pub use super::audience::{Candidate, audience_contains, audience_page, count_devices};
 
 use super::entity::expansion::{Column, Entity};
 use super::on::On;
