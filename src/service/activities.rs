@@ -8,6 +8,7 @@ pub use apply::{Applied, ApplyAsked, apply};
 pub use delete::delete;
 pub use dry_run::{DryRun, end as try_end, start as try_start, update as try_update};
 
+use super::recipients::AudienceAsked;
 use super::{Answered, Call, Page, PageRequest, Service};
 use crate::bus::Ring;
 use crate::clock::Time;
@@ -16,7 +17,6 @@ use crate::domain::activity_type::ActivityType;
 use crate::domain::asked::{Expected, Presentation};
 use crate::domain::change::Change;
 use crate::domain::content::Content;
-use crate::domain::expansion::Audience;
 use crate::domain::ids::{ActivityKey, AppId, WorkspaceId};
 use crate::domain::revision::{Number, Run, Target};
 use crate::domain::sizes::{self, PushSize, Routes};
@@ -39,7 +39,7 @@ pub struct StartAsked {
     pub external_id: String,
     pub attributes: Option<Content>,
     pub content: Option<Content>,
-    pub audience: Audience,
+    pub audience: AudienceAsked,
     pub presentation: Presentation,
     pub expected: Expected,
 }
@@ -236,7 +236,7 @@ async fn decide_start(
         external_id: asked.external_id,
         attributes: asked.attributes,
         content: asked.content,
-        audience: asked.audience,
+        audience: asked.audience.resolve(on, workspace).await?,
         presentation: asked.presentation,
         expected: asked.expected,
     };

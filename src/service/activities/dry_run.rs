@@ -2,9 +2,7 @@
 //!
 //! The decisions are those of the calls themselves, taken from what is committed now.
 
-use super::{
-    Decided, EndAsked, StartAsked, UpdateAsked, decide_end, decide_start, decide_update,
-};
+use super::{Decided, EndAsked, StartAsked, UpdateAsked, decide_end, decide_start, decide_update};
 use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::ids::WorkspaceId;
@@ -36,11 +34,7 @@ pub struct DryRun {
 }
 
 /// Tries a start out.
-pub async fn start(
-    service: &Service,
-    workspace: WorkspaceId,
-    asked: StartAsked,
-) -> Result<DryRun> {
+pub async fn start(service: &Service, workspace: WorkspaceId, asked: StartAsked) -> Result<DryRun> {
     let (reader, now) = (service.store.reader(), service.clock.now());
     let decided = decide_start(reader, workspace, asked, now).await?;
     let mut devices = Vec::new();
@@ -95,7 +89,7 @@ async fn followers(reader: &Reader, decided: &Decided) -> Result<Vec<(Route, u64
     let mut devices = Vec::new();
     for platform in [Platform::Ios, Platform::Android] {
         let route = Route::of(platform);
-        let count = store::subscriptions::count_open(reader, place, (route, target)).await?;
+        let count = store::expansions::count_open(reader, place, (route, target)).await?;
         if count > 0 {
             devices.push((route, count));
         }
