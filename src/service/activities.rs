@@ -6,6 +6,7 @@ mod delete;
 pub use apply::{Applied, ApplyAsked, apply};
 pub use delete::delete;
 
+use super::recipients::AudienceAsked;
 use super::{Answered, Call, Page, PageRequest, Service};
 use crate::bus::Ring;
 use crate::clock::Time;
@@ -13,7 +14,6 @@ use crate::domain::activity::{Activity, Origin, State};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::asked::{Expected, Presentation};
 use crate::domain::content::Content;
-use crate::domain::expansion::Audience;
 use crate::domain::ids::{ActivityKey, AppId, WorkspaceId};
 use crate::domain::revision::{Number, Run, Target};
 use crate::domain::start::{self as start_rules, Start};
@@ -32,7 +32,7 @@ pub struct StartAsked {
     pub external_id: String,
     pub attributes: Option<Content>,
     pub content: Option<Content>,
-    pub audience: Audience,
+    pub audience: AudienceAsked,
     pub presentation: Presentation,
     pub expected: Expected,
 }
@@ -178,7 +178,7 @@ async fn start_within(
         external_id: asked.external_id,
         attributes: asked.attributes,
         content: asked.content,
-        audience: asked.audience,
+        audience: asked.audience.resolve(tx, workspace).await?,
         presentation: asked.presentation,
         expected: asked.expected,
     };

@@ -8,6 +8,7 @@
 mod begin;
 mod close;
 mod expand;
+mod leave;
 mod load;
 mod mark;
 mod purge;

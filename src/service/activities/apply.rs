@@ -65,7 +65,7 @@ async fn apply_within(
         external_id: start.external_id,
         attributes: start.attributes,
         content: start.content,
-        audience: start.audience,
+        audience: start.audience.resolve(tx, workspace).await?,
         presentation: start.presentation,
         expected: start.expected,
     };
