@@ -4,7 +4,7 @@
 //! place that reads the environment. A configuration with a problem cannot be had, and all problems are told at once.
 
 use crate::error::Violation;
-use crate::provider::apns;
+use crate::provider::{apns, fcm};
 use crate::{grpc, http, secrets, store, telemetry};
 use clap::Args;
 use figment::Figment;
@@ -35,6 +35,7 @@ pub struct Config {
     pub http: http::Config,
     pub database: store::Config,
     pub apns: apns::Config,
+    pub fcm: fcm::Config,
     pub security: secrets::Config,
     pub log: telemetry::Config,
 }
@@ -88,6 +89,7 @@ impl Config {
             ("grpc", config.grpc.validate()),
             ("database", config.database.validate()),
             ("apns", config.apns.validate()),
+            ("fcm", config.fcm.validate()),
             ("security", config.security.validate()),
             ("log", config.log.validate()),
         ];

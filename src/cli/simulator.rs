@@ -8,7 +8,7 @@ use tidings::clock::Clock;
 use tidings::config::{Config, Flags};
 use tidings::{simulator, telemetry};
 
-/// Listens as Apple does, in both worlds, and offers phones by a gRPC service of its own.
+/// Listens as Apple does, in both worlds, and as Google does, and offers phones by a gRPC service of its own.
 #[derive(clap::Args)]
 pub(crate) struct Simulator {
     /// Where its control service listens
@@ -20,7 +20,13 @@ pub(crate) struct Simulator {
     /// Where the world of the App Store's builds listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2198")]
     production_listen: SocketAddr,
-    /// Where its certificate is written, for `apns.ca_file`
+    /// Where FCM and Google's access tokens listen, with TLS and without
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2199")]
+    fcm_listen: SocketAddr,
+    /// Where the key file of its service account is written
+    #[arg(long, value_name = "FILE", default_value = "simulator-service-account.json")]
+    service_account_file: PathBuf,
+    /// Where its certificate is written, for `apns.ca_file` and `fcm.ca_file`
     #[arg(long, value_name = "FILE", default_value = "simulator-ca.pem")]
     ca_file: PathBuf,
 }
@@ -31,16 +37,27 @@ pub(crate) async fn run(options: &Simulator, flags: &Flags) -> anyhow::Result<Ex
         control_listen: options.listen,
         sandbox_listen: options.sandbox_listen,
         production_listen: options.production_listen,
+        fcm_listen: options.fcm_listen,
         ..simulator::Config::default()
     };
     let simulator = simulator::start(config, Clock::system()).await?;
     std::fs::write(&options.ca_file, simulator.ca_pem())
         .with_context(|| format!("{} cannot be written", options.ca_file.display()))?;
+    std::fs::write(&options.service_account_file, simulator.service_account_json())
+        .with_context(|| format!("{} cannot be written", options.service_account_file.display()))?;
     println!("Control by gRPC on {} (tidings.simulator.v1).", simulator.control_address());
     println!("Point a server at it with:");
     println!("  TIDINGS__APNS__SANDBOX_URL={}", simulator.sandbox_url());
     println!("  TIDINGS__APNS__PRODUCTION_URL={}", simulator.production_url());
     println!("  TIDINGS__APNS__CA_FILE={}", options.ca_file.display());
+    println!("  TIDINGS__FCM__BASE_URL={}", simulator.fcm_url());
+    println!("  TIDINGS__FCM__TOKEN_URL={}", simulator.fcm_token_url());
+    println!("  TIDINGS__FCM__CA_FILE={}", options.ca_file.display());
+    println!(
+        "An Android app of the project `{}` sends with the service account in {}.",
+        simulator.project_id(),
+        options.service_account_file.display()
+    );
     super::told_to_stop().await?;
     simulator.shutdown().await;
     Ok(ExitCode::SUCCESS)

@@ -26,6 +26,7 @@ pub mod revision;
 pub mod rooms;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod service_account;
 pub mod settle;
 pub mod shard;
 pub mod start;

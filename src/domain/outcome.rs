@@ -1,5 +1,6 @@
 //! What a provider said about one push, as data: accepted, rejected, unknown, or certainly not sent.
 
+use super::reasons::fcm;
 use crate::clock::Time;
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use std::time::Duration;
 pub enum Outcome {
     /// It took the push. Taken is not displayed.
     Accepted {
-        /// `apns-unique-id`, in the sandbox.
+        /// The provider's own name of the push, where it gave one: `apns-unique-id`, in the sandbox, or Google's
+        /// `projects/…/messages/…`.
         unique_id: Option<String>,
     },
     /// It refused the push.
@@ -23,6 +25,13 @@ pub enum Outcome {
         /// Ours, such as `CONNECT_FAILED`.
         reason: &'static str,
     },
+    /// It was not even tried, for the provider would refuse it now: no failure, and nothing for the send log.
+    Postponed {
+        /// Ours, such as `DEVICE_PACED`.
+        reason: &'static str,
+        /// When it may be tried, whatever is newer then.
+        until: Time,
+    },
 }
 
 /// A refusal.
@@ -30,7 +39,7 @@ pub enum Outcome {
 pub struct Rejection {
     /// The HTTP status.
     pub status: u16,
-    /// Apple's word, kept even where it is new to us.
+    /// The provider's word, kept even where it is new to us.
     pub reason: String,
     /// What kind of reason it is.
     pub class: Class,
@@ -38,6 +47,19 @@ pub struct Rejection {
     pub dead_since: Option<Time>,
     /// How long the provider wants to be left alone, where it said so.
     pub retry_after: Option<Duration>,
+}
+
+impl Rejection {
+    /// It says that the token is dead, in so many words. Statuses and words that as often as not mean that token, world
+    /// and app do not fit together kill nothing.
+    pub fn is_about_a_dead_token(&self) -> bool {
+        match (self.status, self.class) {
+            (410, Class::Token) => true,
+            (404, Class::Token) => self.reason == fcm::UNREGISTERED,
+            (400, Class::Token) => self.reason == fcm::INVALID_REGISTRATION,
+            _ => false,
+        }
+    }
 }
 
 /// What kind of reason a refusal has, and so what is done about it.

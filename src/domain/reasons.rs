@@ -1,68 +1,31 @@
-//! Apple's reasons as data, and our own words for pushes that Apple did not answer.
+//! Apple's reasons as data, Google's in `fcm`, and our own words for pushes that neither answered.
 //!
 //! The remedies reach the send log by way of it. The table has every reason of Apple's page; one that is not in it
 //! is kept as it came and classified by its status, so a new word of Apple's never breaks anything.
 //! <https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns>
 
+mod own;
+
+pub mod fcm;
+
+pub use own::*;
+
 use super::outcome::Class;
 
-/// One reason of Apple's, what kind it is and what to do about it.
+/// One reason of a provider's, what kind it is and what to do about it.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The HTTP status that it comes with.
     pub status: u16,
-    /// Apple's word.
+    /// Its word.
     pub reason: &'static str,
     /// What kind of reason it is.
     pub class: Class,
     /// What to do about it, in a sentence.
     pub remedy: &'static str,
-    /// Apple's page about it.
+    /// Its page about it.
     pub link: &'static str,
 }
-
-/// A word of ours for a push without an answer, and what to do about it.
-#[derive(Clone, Copy, Debug)]
-pub struct OwnRow {
-    /// Our word.
-    pub reason: &'static str,
-    /// What to do about it, in a sentence.
-    pub remedy: &'static str,
-}
-
-/// A word of ours.
-pub const NO_ANSWER: &str = "NO_ANSWER";
-/// A word of ours.
-pub const CREDENTIAL_MISSING: &str = "CREDENTIAL_MISSING";
-/// A word of ours.
-pub const TOKEN_UNREADABLE: &str = "TOKEN_UNREADABLE";
-/// A word of ours.
-pub const TIMEOUT: &str = "TIMEOUT";
-/// A word of ours.
-pub const CONNECTION_LOST: &str = "CONNECTION_LOST";
-/// A word of ours.
-pub const STREAM_RESET: &str = "STREAM_RESET";
-/// A word of ours.
-pub const CONNECT_FAILED: &str = "CONNECT_FAILED";
-/// A word of ours.
-pub const CONNECT_TIMEOUT: &str = "CONNECT_TIMEOUT";
-/// A word of ours.
-pub const TLS_FAILED: &str = "TLS_FAILED";
-/// A word of ours.
-pub const NO_STREAM: &str = "NO_STREAM";
-/// A word of ours.
-pub const GOAWAY: &str = "GOAWAY";
-/// A word of ours.
-pub const REFUSED_STREAM: &str = "REFUSED_STREAM";
-/// A word of ours.
-pub const INVALID_KEY: &str = "INVALID_KEY";
-/// A word of ours.
-pub const INVALID_TOKEN: &str = "INVALID_TOKEN";
-/// A word of ours.
-pub const SHUTTING_DOWN: &str = "SHUTTING_DOWN";
-/// Stands where Apple gave a status without a reason.
-/// A word of ours.
-pub const NO_REASON: &str = "NO_REASON";
 
 /// What kind of reason one is that the table does not know.
 pub fn class_of_status(status: u16) -> Class {
@@ -79,19 +42,22 @@ pub fn find(status: u16, reason: &str) -> Option<&'static Row> {
     REASONS.iter().find(|row| row.reason == reason && row.status / 100 == status / 100)
 }
 
-/// What to do about a reason, Apple's or ours, in a sentence.
+/// What to do about a reason, Apple's, Google's or ours, in a sentence. Apple's words and Google's are never alike.
 pub fn remedy(status: u16, reason: &str) -> &'static str {
-    if let Some(row) = find(status, reason) {
+    if let Some(row) = find(status, reason).or_else(|| fcm::find(status, reason)) {
         return row.remedy;
     }
     if let Some(row) = OWN_REASONS.iter().find(|row| row.reason == reason) {
         return row.remedy;
     }
     match class_of_status(status) {
-        Class::Retry => "Apple has a passing fault; the push is tried again.",
+        Class::Retry => "The provider has a passing fault; the push is tried again.",
         Class::Token => "Apple says that the token is dead; a new one comes when the app opens.",
-        Class::Configuration => "Check the key, its team, its environment and the bundle id.",
-        _ => "Apple's reason is new to this version; look it up in Apple's documentation.",
+        Class::Configuration => {
+            "Check the app's credential, and that it is of the team and environment or of the \
+             project that the app belongs to."
+        }
+        _ => "The reason is new to this version; look it up in the provider's documentation.",
     }
 }
 
@@ -248,65 +214,6 @@ pub static REASONS: &[Row] = &[
         RESPONSES,
     ),
     row(503, "Shutdown", Class::Connection, NEW_CONNECTION, RESPONSES),
-];
-
-/// Every word of ours.
-pub static OWN_REASONS: &[OwnRow] = &[
-    OwnRow {
-        reason: TIMEOUT,
-        remedy: "Apple did not answer in time; the device may have the push. It is tried again.",
-    },
-    OwnRow {
-        reason: CONNECTION_LOST,
-        remedy: "The connection broke before the answer; the device may have the push.",
-    },
-    OwnRow {
-        reason: STREAM_RESET,
-        remedy: "Apple broke off without an answer; the device may have the push.",
-    },
-    OwnRow {
-        reason: CONNECT_FAILED,
-        remedy: "Apple could not be reached; check name resolution and that port 443 is open.",
-    },
-    OwnRow {
-        reason: CONNECT_TIMEOUT,
-        remedy: "Connecting to Apple took too long; check that a firewall lets port 443 through.",
-    },
-    OwnRow {
-        reason: TLS_FAILED,
-        remedy: "The TLS handshake with Apple failed; check for a proxy, and apns.ca_file.",
-    },
-    OwnRow {
-        reason: NO_STREAM,
-        remedy: "Apple allows too few pushes at a time just now; the push is tried again.",
-    },
-    OwnRow { reason: GOAWAY, remedy: NEW_CONNECTION },
-    OwnRow { reason: REFUSED_STREAM, remedy: "Apple did not look at the push; it is tried again." },
-    OwnRow {
-        reason: INVALID_KEY,
-        remedy: "The .p8 text of the credential cannot be read; upload it again.",
-    },
-    OwnRow {
-        reason: INVALID_TOKEN,
-        remedy: "The device token cannot be written into an address; check what the app registers.",
-    },
-    OwnRow { reason: SHUTTING_DOWN, remedy: "The server stops; the push is made after its start." },
-    OwnRow {
-        reason: NO_ANSWER,
-        remedy: "No answer came; the device may have the push. It is tried again.",
-    },
-    OwnRow {
-        reason: CREDENTIAL_MISSING,
-        remedy: "The app has no .p8 key for this environment; add one with CreateCredential.",
-    },
-    OwnRow {
-        reason: TOKEN_UNREADABLE,
-        remedy: "The stored token cannot be opened; check that the master key is the right one.",
-    },
-    OwnRow {
-        reason: NO_REASON,
-        remedy: "The answer had no reason of Apple's; check for a proxy in between.",
-    },
 ];
 
 #[cfg(test)]

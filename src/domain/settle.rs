@@ -148,7 +148,7 @@ fn settle_start(
                 settled.events.push(Event::of(subscription, kind, now));
             }
         }
-        Answer::Is(Outcome::Rejected(_) | Outcome::NotSent { .. }) => {
+        Answer::Is(Outcome::Rejected(_) | Outcome::NotSent { .. } | Outcome::Postponed { .. }) => {
             subscription.starts_begun = (subscription.starts_begun - 1).max(0);
             subscription.start_doubt_until = None;
             if subscription.state == State::PendingStart {
@@ -241,6 +241,10 @@ fn hold(
     let plan = &sent.plan;
     let next = retry::at(sent.spread, plan.attempt, now);
     let exception = subscription.own_exception(shard);
+    if let Answer::Is(Outcome::Postponed { until, .. }) = answer {
+        exception.not_before = exception.not_before.max(Some(*until));
+        return;
+    }
     exception.failed = exception.failed.max(plan.revision);
     exception.attempts = plan.attempt;
     exception.retry_at = Some(next);
@@ -257,7 +261,7 @@ fn hold(
     }
 }
 
-/// A 410 says something about exactly the token that the push went by.
+/// A verdict says something about exactly the token that the push went by.
 fn weigh<'a>(
     token: Option<&Token>,
     sent: &Sent,
@@ -265,8 +269,7 @@ fn weigh<'a>(
     now: Time,
 ) -> Option<(Verdict, &'a Rejection)> {
     let Answer::Is(Outcome::Rejected(rejection)) = answer else { return None };
-    // A 400 about a token means as often as not that token, world and app do not fit together: it kills nothing.
-    let token = token.filter(|token| rejection.status == 410 && token.is_good())?;
+    let token = token.filter(|token| rejection.is_about_a_dead_token() && token.is_good())?;
     Some((token.weigh(rejection.dead_since, sent.sent_at, now), rejection))
 }
 

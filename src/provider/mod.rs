@@ -1,7 +1,7 @@
-//! What goes to Apple, and what comes back, as data: a batch in, outcomes out.
+//! What goes to Apple and to Google, and what comes back, as data: a batch in, outcomes out.
 //!
-//! May import `domain` and the leaves. A provider's answer is never an error: accepted, rejected, unknown, or certainly
-//! not sent.
+//! May import `domain` and the leaves. A provider's answer is never an error: accepted, rejected, unknown, certainly
+//! not sent, or put off.
 
 use crate::clock::Time;
 use crate::domain::ids::CredentialId;
@@ -14,7 +14,11 @@ use uuid::Uuid;
 
 pub use crate::domain::outcome::{Class, Outcome, Rejection};
 
+mod reply;
+mod tls;
+
 pub mod apns;
+pub mod fcm;
 
 /// Pushes that go the same way: to one app, in one world, signed by one key.
 #[derive(Debug)]

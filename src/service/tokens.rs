@@ -330,7 +330,7 @@ async fn revoke_within(
             store::tokens::by_fingerprint(&glance, workspace, device.app, fingerprint).await?;
         token = token.or(found.filter(|token| token.device == device.key));
     }
-    let token: Token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
+    let token = token.ok_or_else(|| Error::not_found("token", "of this device"))?;
     let mut change = Change::default();
     let open = store::subscriptions::open_of_device(tx, device.key).await?;
     for (mut subscription, shard) in store::subscriptions::with_shards(tx, open).await? {

@@ -1,13 +1,14 @@
-//! What the parts of the simulator share: clock, limits, account, tokens, phones, faults, the record of pushes.
+//! What the parts of the simulator share: clock, limits, accounts, tokens, phones, faults, the records of pushes.
 //!
 //! May import `clock`, `proto` and the rest of `simulator`. Locks are taken in the order phone, then any one of these;
 //! none of these is held while a phone is called.
 
 use super::Config;
 use super::apns::account::Account;
-use super::apns::fault::Faults;
 use super::apns::record::Record;
 use super::apns::registry::Registry;
+use super::fault::Faults;
+use super::fcm::Google;
 use super::phone::Phone;
 use crate::clock::Clock;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub(crate) struct Hub {
     pub(crate) clock: Clock,
     pub(crate) config: Config,
     pub(crate) shutdown: CancellationToken,
+    pub(crate) google: Google,
     account: Mutex<Account>,
     registry: Mutex<Registry>,
     faults: Mutex<Faults>,
@@ -40,6 +42,7 @@ impl Hub {
         Self {
             clock,
             shutdown: CancellationToken::new(),
+            google: Google::new(&config),
             account: Mutex::new(Account::new(config.bundles.clone())),
             registry: Mutex::new(Registry::new(config.tokens_max)),
             faults: Mutex::default(),
@@ -92,6 +95,12 @@ impl Hub {
         let channel = endpoint.connect_lazy();
         servers.insert(url.to_owned(), channel.clone());
         Ok(channel)
+    }
+
+    /// Kills a token of APNs or a registration of FCM; false if there is no such token.
+    pub(crate) fn kill_token(&self, token: &str) -> bool {
+        let now = self.clock.now();
+        self.registry().kill(token, now, "Unregistered") || self.google.registry().kill(token)
     }
 
     /// Ends a fault and answers what it held.

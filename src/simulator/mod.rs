@@ -1,18 +1,22 @@
-//! Apple and the phones, simulated: APNs over TLS and HTTP/2 with its checks, devices that obey ActivityKit and talk
-//! to Tidings as an app does, and a gRPC API to act on them, to read their screens and to let things go wrong.
+//! Apple, Google and the phones, simulated: APNs and FCM with their checks, devices that obey ActivityKit or Android
+//! and talk to Tidings as an app does, and a gRPC API to act on them, to read their screens and to let things go wrong.
 //!
-//! May import `clock`, `proto` and external crates, nothing else of Tidings: it has its own copy of Apple's rules, so
-//! that one mistake cannot hide in both. What APNs answers never depends on what a phone makes of a push; why a screen
-//! did not change is in the phone's log.
+//! May import `clock`, `proto` and external crates, nothing else of Tidings: it has its own copy of Apple's and
+//! Google's rules, so that one mistake cannot hide in both. What APNs and FCM answer never depends on what a phone
+//! makes of a push; why a screen did not change is in the phone's log.
 
 mod apns;
 mod control;
+mod fault;
+mod fcm;
+mod google;
 mod hub;
 mod phone;
 #[cfg(test)]
 mod sender;
 mod tls;
 
+pub use fcm::{Limits, ReservedKeys};
 pub use phone::{Phone, Refusal};
 
 use crate::clock::{Clock, Time};
@@ -39,14 +43,24 @@ pub struct Config {
     pub sandbox_listen: SocketAddr,
     /// APNs for `TestFlight` and the App Store.
     pub production_listen: SocketAddr,
+    /// FCM and Google's access tokens, with TLS and without on one port.
+    pub fcm_listen: SocketAddr,
     /// The control API, without TLS.
     pub control_listen: SocketAddr,
     /// Bundle ids of the account besides those of phones.
     pub bundles: Vec<String>,
     /// Streams that a connection may open once a request of it succeeded.
     pub streams_max: u32,
-    /// Connections to each world.
+    /// Connections to each world, and to FCM.
     pub connections_max: usize,
+    /// Streams that a connection to FCM may open.
+    pub fcm_streams_max: u32,
+    /// How much FCM takes.
+    pub fcm_quotas: Limits,
+    /// Which keys of data FCM refuses.
+    pub fcm_reserved_keys: ReservedKeys,
+    /// How long an access token of Google's lives.
+    pub access_token_life: Duration,
     /// How often a connection may change its provider token.
     pub provider_token_interval: Duration,
     /// Phones.
@@ -75,10 +89,15 @@ impl Default for Config {
         Self {
             sandbox_listen: free,
             production_listen: free,
+            fcm_listen: free,
             control_listen: free,
             bundles: Vec::new(),
             streams_max: 1_000,
             connections_max: 1_000,
+            fcm_streams_max: 100,
+            fcm_quotas: Limits::default(),
+            fcm_reserved_keys: ReservedKeys::default(),
+            access_token_life: Duration::from_secs(3_599),
             provider_token_interval: Duration::from_mins(20),
             phones_max: 10_000,
             tokens_max: 1_000_000,
@@ -98,27 +117,35 @@ pub struct Simulator {
     hub: Arc<Hub>,
     sandbox: SocketAddr,
     production: SocketAddr,
+    fcm: SocketAddr,
     control: SocketAddr,
     ca_pem: String,
     credential: Credential,
+    service_account: String,
     tasks: JoinSet<()>,
 }
 
-/// Starts APNs, the control API and the passing of time.
+/// Starts APNs, FCM, the control API and the passing of time.
 pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Simulator> {
     let identity = tls::Identity::generate().context("the simulator's certificates")?;
     let sandbox = listen(config.sandbox_listen).await?;
     let production = listen(config.production_listen).await?;
+    let fcm = listen(config.fcm_listen).await?;
     let control = listen(config.control_listen).await?;
     let hub = Arc::new(Hub::new(config, clock));
     let credential = hub.account().create_key()?;
+    let fcm_address = fcm.local_addr()?;
+    let service_account =
+        hub.google.accounts().create(google::FIRST_PROJECT, &google::token_url(fcm_address))?;
     let mut simulator = Simulator {
         hub: Arc::clone(&hub),
         sandbox: sandbox.local_addr()?,
         production: production.local_addr()?,
+        fcm: fcm_address,
         control: control.local_addr()?,
         ca_pem: identity.ca_pem,
         credential,
+        service_account,
         tasks: JoinSet::new(),
     };
     let connections = Arc::new(AtomicI64::new(0));
@@ -128,6 +155,9 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Simulator> {
         let listener = apns::Listener { world, socket, acceptor, hub, connections };
         simulator.tasks.spawn(listener.serve());
     }
+    let (acceptor, address) = (identity.any_acceptor, fcm_address);
+    let listener = fcm::Listener { socket: fcm, address, acceptor, hub: Arc::clone(&hub) };
+    simulator.tasks.spawn(listener.serve());
     simulator.tasks.spawn(control::serve(control, simulator.info(), Arc::clone(&hub)));
     simulator.tasks.spawn(pass_time(hub));
     Ok(simulator)
@@ -189,13 +219,13 @@ impl Simulator {
         self.hub.phones().values().cloned().collect()
     }
 
-    /// Has APNs answer a token with 410 from now on; false if there is no such token.
+    /// Has APNs answer a token with 410 from now on, or FCM a registration with `UNREGISTERED`; false if there is
+    /// neither.
     pub fn kill_token(&self, token: &str) -> bool {
-        let now = self.hub.clock.now();
-        self.hub.registry().kill(token, now, "Unregistered")
+        self.hub.kill_token(token)
     }
 
-    /// Lets something go wrong at APNs; returns the fault's number, or none if there are too many.
+    /// Lets something go wrong at APNs or FCM; returns the fault's number, or none if there are too many.
     pub fn set_fault(&self, fault: Fault) -> Option<i64> {
         self.hub.faults().set(fault)
     }
@@ -239,6 +269,11 @@ impl Simulator {
             production_url: self.production_url(),
             ca_pem: self.ca_pem.clone(),
             credential: Some(self.credential.clone()),
+            fcm_url: self.fcm_url(),
+            fcm_plain_url: self.fcm_plain_url(),
+            fcm_token_url: self.fcm_token_url(),
+            service_account_json: self.service_account.clone(),
+            project_id: self.project_id().to_owned(),
         }
     }
 }

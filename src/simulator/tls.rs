@@ -13,11 +13,15 @@ use tokio_rustls::TlsAcceptor;
 
 /// The one protocol that APNs speaks.
 pub(super) const ALPN: &[u8] = b"h2";
+/// What Google speaks besides.
+const HTTP_1: &[u8] = b"http/1.1";
 
 /// What a server shows and a client trusts.
 pub(super) struct Identity {
     /// Takes connections of clients that speak HTTP/2.
     pub(super) acceptor: TlsAcceptor,
+    /// Takes connections of clients that speak HTTP/2 or HTTP/1.1.
+    pub(super) any_acceptor: TlsAcceptor,
     /// The authority's certificate.
     pub(super) ca_pem: String,
 }
@@ -49,6 +53,12 @@ impl Identity {
             )
             .context("server certificate")?;
         config.alpn_protocols = vec![ALPN.to_vec()];
-        Ok(Self { acceptor: TlsAcceptor::from(Arc::new(config)), ca_pem: authority.pem() })
+        let mut any = config.clone();
+        any.alpn_protocols.push(HTTP_1.to_vec());
+        Ok(Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            any_acceptor: TlsAcceptor::from(Arc::new(any)),
+            ca_pem: authority.pem(),
+        })
     }
 }

@@ -1,8 +1,8 @@
 //! A server and a simulator in this process, on free ports, with an app whose phones can be made.
 
+use crate::databases::TestDatabase;
 use secrecy::ExposeSecret;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
@@ -16,6 +16,7 @@ use tidings::proto::v1::{
     ApnsEnvironment, CreateAppRequest, CreateCredentialRequest, Delivery, ListDeliveriesRequest,
     ListSubscriptionsRequest, Platform, Subscription, WatchActivityRequest, WatchActivityResponse,
 };
+use tidings::secrets::MasterKey;
 use tidings::server::{self, Server};
 use tidings::simulator::{self, Phone, Simulator};
 use tonic::Request;
@@ -49,6 +50,7 @@ pub(crate) struct World {
     pub(crate) app_id: String,
     pub(crate) channel: Channel,
     folder: TempDir,
+    database: TestDatabase,
 }
 
 impl World {
@@ -57,16 +59,22 @@ impl World {
         let simulator = simulator::start(simulator::Config::default(), Clock::system());
         let simulator = simulator.await.expect("a simulator");
         let folder = TempDir::new().expect("a folder");
-        let server = start_server(&folder, &simulator).await;
-        Self::with(server, simulator, folder).await
+        let database = chosen_database().await;
+        let server = start_server(&folder, &database, &simulator).await;
+        Self::with(server, simulator, (folder, database)).await
     }
 
-    async fn with(mut server: Server, simulator: Simulator, folder: TempDir) -> Self {
+    async fn with(
+        mut server: Server,
+        simulator: Simulator,
+        (folder, database): (TempDir, TestDatabase),
+    ) -> Self {
         let key = server.take_first_key().expect("an empty database makes a key");
         let key = key.expose_secret().to_owned();
         let url = format!("http://{}", server.grpc_address());
         let channel = Channel::from_shared(url).expect("a url").connect().await.expect("connected");
-        let mut world = World { server, simulator, key, app_id: String::new(), channel, folder };
+        let app_id = String::new();
+        let mut world = World { server, simulator, key, app_id, channel, folder, database };
         world.app_id = world.create_app(BUNDLE).await;
         world
     }
@@ -97,13 +105,13 @@ impl World {
 
     /// Stops the server and starts it again on the same database.
     pub(crate) async fn restart(self) -> Self {
-        let World { server, simulator, key, app_id, folder, channel } = self;
+        let World { server, simulator, key, app_id, folder, database, channel } = self;
         drop(channel);
         server.stop().await;
-        let server = start_server(&folder, &simulator).await;
+        let server = start_server(&folder, &database, &simulator).await;
         let url = format!("http://{}", server.grpc_address());
         let channel = Channel::from_shared(url).expect("a url").connect().await.expect("connected");
-        World { server, simulator, key, app_id, channel, folder }
+        World { server, simulator, key, app_id, channel, folder, database }
     }
 
     /// Ends everything; nothing may be left over.
@@ -114,8 +122,8 @@ impl World {
     }
 
     /// Where the tables are, for tests that look at what is left in them.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("t.db")
+    pub(crate) fn database(&self) -> &str {
+        self.database.url()
     }
 
     /// The connection with that key on every call.
@@ -245,14 +253,28 @@ impl World {
     }
 }
 
-async fn start_server(folder: &TempDir, simulator: &Simulator) -> Server {
+/// `SQLite`, or PostgreSQL where `TIDINGS_TEST_DATABASE` is `postgres`.
+async fn chosen_database() -> TestDatabase {
+    #[cfg(feature = "postgres-tests")]
+    if std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|kind| kind == "postgres") {
+        return TestDatabase::postgres().await;
+    }
+    TestDatabase::sqlite()
+}
+
+async fn start_server(folder: &TempDir, database: &TestDatabase, simulator: &Simulator) -> Server {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let ca_file = folder.path().join("simulator-ca.pem");
     std::fs::write(&ca_file, simulator.ca_pem()).expect("a file");
     let mut config = Config::default();
     config.grpc.listen = any;
     config.http.listen = any;
-    config.database.url = format!("sqlite://{}", folder.path().join("t.db").display()).into();
+    config.database.url = database.url().into();
+    let key_file = folder.path().join("tidings.key");
+    if !key_file.exists() {
+        MasterKey::create(&key_file).expect("a master key");
+    }
+    config.security.master_key_file = Some(key_file);
     config.apns.sandbox_url = simulator.sandbox_url();
     config.apns.production_url = simulator.production_url();
     config.apns.ca_file = Some(ca_file);

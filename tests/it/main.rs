@@ -8,6 +8,8 @@ mod bad_numbers;
 mod bad_state;
 mod calls;
 mod contract;
+#[path = "../databases/mod.rs"]
+mod databases;
 mod delivery;
 mod flight;
 mod harness;

@@ -7,9 +7,10 @@ use crate::domain::change::Change;
 use crate::domain::delivery::{Delivery, Status};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
-use crate::domain::outcome::{Class, Outcome};
+use crate::domain::outcome::Outcome;
 use crate::domain::plan::Kind;
 use crate::domain::push::Operation;
+use crate::domain::reasons::own_class;
 use crate::domain::settle::{self, Answer, Sent};
 use crate::domain::shard;
 use crate::domain::subscription::Cause;
@@ -61,6 +62,12 @@ pub struct Slice {
     pub answer_max: Duration,
 }
 
+impl Answered {
+    fn is_postponed(&self) -> bool {
+        matches!(self.outcome, Outcome::Postponed { .. })
+    }
+}
+
 impl Place {
     /// That of a claim.
     pub fn of(work: &Work) -> Self {
@@ -99,7 +106,7 @@ pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>
         change.events.extend(settled.events);
     }
     change.subscriptions = changed.iter().filter_map(|id| rows.remove(id)).collect();
-    change.deliveries = slice.answered.iter().map(|a| delivery(slice.place, a)).collect();
+    change.deliveries = slice.answered.iter().filter_map(|a| delivery(slice.place, a)).collect();
     change.due.push((shard.id, now));
     store::apply(tx, change).await?;
     Ok(counted)
@@ -108,7 +115,7 @@ pub async fn settle_slice(tx: &Tx, slice: &Slice, now: Time) -> Result<Vec<Sent>
 /// The tokens that an answer says something about.
 async fn rejected_tokens(tx: &Tx, slice: &Slice) -> Result<HashMap<TokenId, Token>> {
     let about_token = |answered: &&Answered| match &answered.outcome {
-        Outcome::Rejected(rejection) => rejection.status == 410,
+        Outcome::Rejected(rejection) => rejection.is_about_a_dead_token(),
         _ => false,
     };
     let rejected = slice.answered.iter().filter(about_token);
@@ -121,7 +128,8 @@ async fn rejected_tokens(tx: &Tx, slice: &Slice) -> Result<HashMap<TokenId, Toke
 /// `activity.dispatched`, once per revision, with its first push. It is noted before the shard is held, for activities
 /// are held before shards; and only once, for every slice of a crowd asks.
 async fn dispatched(tx: &Tx, slice: &Slice, change: &mut Change, now: Time) -> Result<()> {
-    let sents = slice.answered.iter().map(|a| &a.made.sent).chain(&slice.in_flight);
+    let made = slice.answered.iter().filter(|a| !a.is_postponed());
+    let sents = made.map(|a| &a.made.sent).chain(&slice.in_flight);
     let newest = sents.map(|sent| sent.plan.revision).max().unwrap_or(0);
     let key = slice.place.place.activity;
     let Some(activity) = store::activities::by_key(&tx.glance(), key).await? else { return Ok(()) };
@@ -136,7 +144,8 @@ async fn dispatched(tx: &Tx, slice: &Slice, change: &mut Change, now: Time) -> R
     Ok(())
 }
 
-fn delivery(place: Place, answered: &Answered) -> Delivery {
+/// The row of the send log; none for a push that was only postponed.
+fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
     let Answered { made, outcome, answered_at } = answered;
     let (plan, subscription) = (&made.sent.plan, &made.planned.subscription);
     let (status, reason, class, http_status, unique_id) = match outcome {
@@ -146,12 +155,13 @@ fn delivery(place: Place, answered: &Answered) -> Delivery {
         Outcome::Rejected(r) => (Status::Failed, r.reason.clone(), Some(r.class), r.status, None),
         Outcome::Unknown { reason } => (Status::Unknown, (*reason).to_owned(), None, 0, None),
         Outcome::NotSent { reason } => {
-            (Status::Failed, (*reason).to_owned(), Some(Class::Connection), 0, None)
+            (Status::Failed, (*reason).to_owned(), Some(own_class(reason)), 0, None)
         }
+        Outcome::Postponed { .. } => return None,
     };
     let delivered = plan.delivered;
     let first_revision = if delivered == 0 { plan.revision } else { delivered + 1 };
-    Delivery {
+    Some(Delivery {
         id: DeliveryId::generate(),
         workspace: subscription.workspace,
         activity: place.place.activity,
@@ -178,5 +188,5 @@ fn delivery(place: Place, answered: &Answered) -> Delivery {
         apns_unique_id: unique_id,
         sent_at: made.sent.sent_at,
         answered_at: (status != Status::Unknown).then_some(*answered_at),
-    }
+    })
 }

@@ -220,6 +220,19 @@ fn the_providers_wait_is_kept_until_it_is_over_and_then_forgotten() {
 }
 
 #[test]
+fn a_push_that_was_put_off_is_no_try_and_waits_whatever_is_newer() {
+    let shard = shard();
+    let mut row = active(&shard);
+    let sent = sent(&row, &shard, 2);
+    let put_off = Outcome::Postponed { reason: "DEVICE_PACED", until: at(3) };
+    let settled = answer(&mut row, &shard, &sent, &put_off);
+    assert!(!settled.counts && settled.changed);
+    let own = row.exception.unwrap();
+    assert_eq!((own.not_before, own.retry_at, own.in_flight), (Some(at(3)), None, None));
+    assert_eq!((own.failed, own.attempts), (0, 0), "no try in vain");
+}
+
+#[test]
 fn an_accepted_end_ends_and_is_told_once() {
     let shard = shard();
     let mut row = active(&shard);

@@ -10,7 +10,6 @@ mod pool;
 mod request;
 mod response;
 mod sending;
-mod tls;
 mod token;
 
 pub use config::Config;
@@ -18,9 +17,10 @@ pub use token::validate_key;
 
 use self::pool::{Pool, Setup};
 use self::request::Address;
-use self::sending::{Reply, Sending};
+use self::sending::Sending;
 use self::token::{SignerId, Signers};
-use super::{Answer, Batch, Credential, Push};
+use super::reply::{Reply, refuse};
+use super::{Answer, Batch, Credential, Push, tls};
 use crate::clock::Clock;
 use crate::domain::payload::apns::topic;
 use crate::domain::push::Environment;
@@ -64,8 +64,8 @@ impl Apns {
     /// A provider that has not connected yet. The error has everything that is wrong with the configuration.
     pub fn new(config: Config, clock: Clock) -> Result<Apns, Vec<Violation>> {
         let mut violations = config.validate();
-        let tls = match tls::connector(config.ca_file.as_deref()) {
-            Ok(tls) if violations.is_empty() => tls,
+        let tls = match tls::client(config.ca_file.as_deref(), &["h2"]) {
+            Ok(tls) if violations.is_empty() => TlsConnector::from(Arc::new(tls)),
             Ok(_) => return Err(violations),
             Err(violation) => {
                 violations.push(violation);
@@ -101,7 +101,7 @@ impl Apns {
             .map(|push| (Reply::new(answers.clone(), clock.clone(), push.index), push))
             .collect();
         if self.shared.pushes.is_closed() {
-            sending::refuse(replies, SHUTTING_DOWN);
+            refuse(replies, SHUTTING_DOWN);
             return receiver;
         }
         match self.prepare(environment, &bundle_id, &credential) {
@@ -109,7 +109,7 @@ impl Apns {
                 let tasks = self.shared.pushes.clone();
                 tasks.clone().spawn(Arc::new(sending).run(replies, tasks));
             }
-            Err(reason) => sending::refuse(replies, reason),
+            Err(reason) => refuse(replies, reason),
         }
         receiver
     }
@@ -184,4 +184,4 @@ impl std::fmt::Debug for Apns {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -7,12 +7,12 @@ use super::connection::Connection;
 use super::pool::{Pool, Slot};
 use super::request::{self, Address};
 use super::token::Signer;
-use crate::clock::{Clock, Time};
-use crate::domain::reasons::{CONNECTION_LOST, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
-use crate::provider::{Answer, Class, Outcome, Push, Rejection};
+use crate::clock::Clock;
+use crate::domain::reasons::{INVALID_KEY, INVALID_TOKEN};
+use crate::provider::reply::Reply;
+use crate::provider::{Class, Outcome, Push, Rejection};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -29,22 +29,6 @@ pub(super) struct Sending {
     pub(super) request_timeout: Duration,
     /// When the waiting for room ends.
     pub(super) deadline: Instant,
-}
-
-/// Owes one answer, and gives it when it is dropped.
-pub(super) struct Reply {
-    answers: mpsc::Sender<Answer>,
-    clock: Clock,
-    index: usize,
-    sent_at: Option<Time>,
-    outcome: Option<Outcome>,
-}
-
-/// Answers every push with the same reason why it was not sent.
-pub(super) fn refuse(replies: Vec<(Reply, Push)>, reason: &'static str) {
-    for (reply, _) in replies {
-        reply.give(Outcome::NotSent { reason });
-    }
 }
 
 impl Sending {
@@ -70,7 +54,7 @@ impl Sending {
                 break Outcome::NotSent { reason: INVALID_TOKEN };
             };
             if let Some(exchange) = slot.connection.write(head, push.body.clone()).await {
-                reply.sent_at = Some(now);
+                reply.sent(now);
                 let outcome = exchange.answer(self.request_timeout).await;
                 self.learn(&slot.connection, &outcome);
                 break outcome;
@@ -102,28 +86,5 @@ impl Sending {
             Class::Retry if reason == "TooManyProviderTokenUpdates" => connection.retire(),
             _ => {}
         }
-    }
-}
-
-impl Reply {
-    pub(super) fn new(answers: mpsc::Sender<Answer>, clock: Clock, index: usize) -> Self {
-        Reply { answers, clock, index, sent_at: None, outcome: None }
-    }
-
-    fn give(mut self, outcome: Outcome) {
-        self.outcome = Some(outcome);
-    }
-}
-
-impl Drop for Reply {
-    fn drop(&mut self) {
-        let answered_at = self.clock.now();
-        let outcome = self.outcome.take().unwrap_or(match self.sent_at {
-            Some(_) => Outcome::Unknown { reason: CONNECTION_LOST },
-            None => Outcome::NotSent { reason: SHUTTING_DOWN },
-        });
-        let sent_at = self.sent_at.unwrap_or(answered_at);
-        // There is room for every answer of the batch; who dropped the receiver does not want it.
-        let _ = self.answers.try_send(Answer { index: self.index, outcome, sent_at, answered_at });
     }
 }

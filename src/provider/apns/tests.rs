@@ -3,7 +3,7 @@
 mod answers;
 mod breaks;
 mod connections;
-mod server;
+pub(in crate::provider) mod server;
 
 use super::*;
 use crate::clock::Time;

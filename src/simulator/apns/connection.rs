@@ -3,17 +3,17 @@
 //! May import `clock`, `proto` and the rest of `simulator`. One stream until a request with a valid provider token
 //! succeeded, then as many as configured. Every request that is read gets a record.
 
+use super::super::fault::{Candidate, Held, Met};
 use super::super::hub::Hub;
 use super::super::{phone, stamp};
 use super::account::ProviderToken;
-use super::fault::{Candidate, Met};
 use super::reason::Refusal;
 use super::registry::{Entry, Use};
 use super::request::{self, PAYLOAD_BYTES_MAX};
 use super::wire::{self, Wire};
 use crate::clock::Time;
 use crate::proto::simulator_v1::fault::Action;
-use crate::proto::simulator_v1::{Push, World};
+use crate::proto::simulator_v1::{FaultService, Push, World};
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use h2::server::SendResponse;
@@ -23,6 +23,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 /// Streams before the first success.
@@ -46,6 +47,8 @@ struct Connection {
     trusted: AtomicBool,
     open: AtomicUsize,
     provider: Mutex<Option<Provider>>,
+    /// The connection is over.
+    cut: CancellationToken,
 }
 
 /// The provider token that a connection used last.
@@ -75,6 +78,7 @@ pub(super) async fn serve(
 ) -> Result<(), h2::Error> {
     let streams = place.hub.config.streams_max;
     let shutdown = place.hub.shutdown.clone();
+    let cut = CancellationToken::new();
     let (inner, wire, carry) = wire::interpose(stream, STREAMS_AT_FIRST);
     let connection = Arc::new(Connection {
         place,
@@ -82,6 +86,7 @@ pub(super) async fn serve(
         trusted: AtomicBool::new(false),
         open: AtomicUsize::new(0),
         provider: Mutex::new(None),
+        cut: cut.clone(),
     });
     let handling = async {
         let mut peer = h2::server::Builder::new()
@@ -109,6 +114,7 @@ pub(super) async fn serve(
         ended = handling => ended,
         _ = &mut carry => return Ok(()),
         () = shutdown.cancelled() => return Ok(()),
+        () = cut.cancelled() => return Ok(()),
     };
     // `h2` is gone, but what it said last, such as a GOAWAY, is still on its way.
     tokio::time::timeout(LINGER, carry).await.ok();
@@ -202,6 +208,7 @@ impl Connection {
     fn meet(&self, arrived: &Arrived) -> Option<Met> {
         let taken = arrived.verdict.as_ref().ok()?;
         let met = self.hub().faults().meet(&Candidate {
+            service: FaultService::Apns,
             token: &taken.request.token,
             phone_id: &taken.entry.phone_id,
             world: self.place.world,
@@ -237,7 +244,7 @@ impl Connection {
                 self.answer(&arrived, Some(&refusal), respond);
             }
             Action::Hold(_) => {
-                let held = Held { hub: Arc::clone(&self.place.hub), fault_id: met.id };
+                let held = Held::new(&self.place.hub, met.id);
                 let mut released = met.released;
                 let released = released.wait_for(|released| *released);
                 let reset = std::future::poll_fn(|context| respond.poll_reset(context));
@@ -268,6 +275,7 @@ impl Connection {
                 self.wire.go_away(last, &go_away.reason);
                 std::future::poll_fn(|context| respond.poll_reset(context)).await.ok();
             }
+            Action::Cut(_) => self.cut.cancel(),
         }
     }
 
@@ -316,19 +324,6 @@ impl Connection {
         if let (Ok(mut stream), false) = (sent, body.is_empty()) {
             stream.send_data(body, true).ok();
         }
-    }
-}
-
-/// A push that waits for its answer; counted as such until it is dropped, also with its connection.
-struct Held {
-    hub: Arc<Hub>,
-    fault_id: i64,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.hub.faults().let_go(self.fault_id);
-        self.hub.changed();
     }
 }
 

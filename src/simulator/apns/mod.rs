@@ -5,7 +5,6 @@
 
 pub(crate) mod account;
 mod connection;
-pub(crate) mod fault;
 pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod registry;

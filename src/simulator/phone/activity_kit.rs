@@ -188,6 +188,7 @@ impl Read<'_> {
             alert_title: alert.map(|alert| alert.title.clone()).unwrap_or_default(),
             alert_body: alert.map(|alert| alert.body.clone()).unwrap_or_default(),
             apns_id: self.delivery.apns_id.clone(),
+            ..Shown::default()
         }
     }
 }

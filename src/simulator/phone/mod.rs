@@ -5,6 +5,7 @@
 
 mod actions;
 mod activity_kit;
+mod android;
 mod app;
 mod payload;
 mod state;

@@ -243,6 +243,7 @@ impl State {
             pushes_taken: self.pushes_taken,
             calls_waiting: self.calls_waiting,
             version: i64::try_from(self.changes).unwrap_or(i64::MAX),
+            ..Phone::default()
         }
     }
 }

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::ids::TokenId;
 use crate::domain::plan::START_DOUBT;
 use crate::domain::samples::pending_start;
+use std::time::Duration;
 
 fn begun(shard: &Shard) -> (Subscription, Sent) {
     let mut row = pending_start(shard);
@@ -93,4 +94,18 @@ fn a_refused_start_was_none_and_is_tried_again() {
         assert_eq!(row.start_doubt_until, None);
         assert!(row.exception.unwrap().retry_at.is_some());
     }
+}
+
+#[test]
+fn a_start_that_was_put_off_was_none_and_is_not_tried_in_vain() {
+    let shard = shard();
+    let (mut row, sent) = begun(&shard);
+    let until = NOW + Duration::from_secs(30);
+    let put_off = Outcome::Postponed { reason: "DEVICE_PACED", until };
+    answer(&mut row, &shard, &sent, &put_off);
+    assert_eq!((row.state, row.starts_begun), (State::PendingStart, 0));
+    assert_eq!(row.start_doubt_until, None);
+    let own = row.exception.unwrap();
+    assert_eq!((own.not_before, own.retry_at), (Some(until), None));
+    assert_eq!((own.failed, own.attempts), (0, 0));
 }

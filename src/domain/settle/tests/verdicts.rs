@@ -128,3 +128,31 @@ fn a_410_for_a_replaced_push_to_start_token_leaves_the_start_to_the_new_one() {
     let exception = row.exception.unwrap_or_default();
     assert_eq!((exception.failed, exception.retry_at), (0, None), "it is due at once");
 }
+
+#[test]
+fn googles_word_about_a_dead_token_counts_and_a_wrong_project_kills_nothing() {
+    let shard = shard();
+    let cases = [
+        (404, "UNREGISTERED", Class::Token, true),
+        (400, "INVALID_REGISTRATION", Class::Token, true),
+        (403, "SENDER_ID_MISMATCH", Class::Token, false),
+        (404, "NOT_FOUND", Class::Configuration, false),
+        (404, "UNREGISTERED", Class::Configuration, false),
+        (400, "INVALID_ARGUMENT", Class::Request, false),
+    ];
+    for (status, reason, class, dies) in cases {
+        let mut row = active(&shard);
+        let sent = sent(&row, &shard, 2);
+        let refused = Outcome::Rejected(Rejection {
+            status,
+            reason: reason.to_owned(),
+            class,
+            dead_since: None,
+            retry_after: None,
+        });
+        let known = token(sent.plan.token.unwrap());
+        let settled = settle(&mut row, &shard, Some(&known), (&sent, Answer::Is(&refused)), NOW);
+        assert_eq!(settled.token.is_some(), dies, "{status} {reason}");
+        assert_eq!(row.state == State::Invalidated, dies, "{status} {reason}");
+    }
+}

@@ -14,9 +14,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 /// A certificate for `localhost`, and the file by which a client trusts it.
-pub(super) struct Trust {
-    pub(super) ca_file: NamedTempFile,
-    pub(super) acceptor: TlsAcceptor,
+pub(in crate::provider) struct Trust {
+    pub(in crate::provider) ca_file: NamedTempFile,
+    pub(in crate::provider) acceptor: TlsAcceptor,
 }
 
 /// A request as it came.
@@ -58,7 +58,7 @@ pub(super) struct Server {
 }
 
 impl Trust {
-    pub(super) fn new() -> Trust {
+    pub(in crate::provider) fn new() -> Trust {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let ca_file = NamedTempFile::new().unwrap();
         std::fs::write(ca_file.path(), made.cert.pem()).unwrap();
@@ -76,7 +76,7 @@ impl Trust {
 }
 
 /// A listener on a free port, and its address.
-pub(super) async fn listen() -> (TcpListener, String) {
+pub(in crate::provider) async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("localhost:0").await.unwrap();
     let url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
     (listener, url)

@@ -62,7 +62,8 @@ async fn a_410_by_fault_has_its_time() {
     let world = World::new().await;
     let phone = world.phone("18.2");
     let since = Some(prost_types::Timestamp { seconds: 1_700_000_000, nanos: 5_000_000 });
-    let answer = FaultAnswer { status: 410, reason: "Unregistered".into(), since, retry_after: 0 };
+    let answer =
+        FaultAnswer { status: 410, reason: "Unregistered".into(), since, ..Default::default() };
     world.simulator.set_fault(fault(Action::Answer(answer)));
     let mut sender = world.sandbox().await;
     let answer = sender.send(&world.post(&start_token(&phone), &world.start())).await;

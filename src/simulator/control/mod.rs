@@ -3,6 +3,8 @@
 //! May import `proto` and the rest of `simulator`. It decides nothing itself, so that a test in the same process and
 //! one over the wire see the same simulator.
 
+mod watch;
+
 use super::hub::Hub;
 use super::phone::{Phone, Refusal};
 use crate::proto::FILE_DESCRIPTOR_SET;
@@ -11,7 +13,6 @@ use crate::proto::simulator_v1::simulator_service_server::{
 };
 use crate::proto::simulator_v1::{self as proto, GetInfoResponse, WatchPhonesResponse};
 use futures::Stream;
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -117,6 +118,38 @@ impl SimulatorService for Control {
         answer(proto::AddBundleResponse {})
     }
 
+    async fn create_service_account(
+        &self,
+        request: Request<proto::CreateServiceAccountRequest>,
+    ) -> Answer<proto::CreateServiceAccountResponse> {
+        let project_id = &request.get_ref().project_id;
+        if project_id.is_empty() {
+            return Err(Status::invalid_argument("`project_id` is missing"));
+        }
+        let created = self.hub.google.accounts().create(project_id, &self.info.fcm_token_url);
+        let service_account_json = created.map_err(|_| Refusal::Limit("service accounts"))?;
+        answer(proto::CreateServiceAccountResponse { service_account_json })
+    }
+
+    async fn disable_service_account(
+        &self,
+        request: Request<proto::DisableServiceAccountRequest>,
+    ) -> Answer<proto::DisableServiceAccountResponse> {
+        if !self.hub.google.accounts().disable(&request.get_ref().client_email) {
+            return Err(Refusal::NotFound("such service account").into());
+        }
+        answer(proto::DisableServiceAccountResponse {})
+    }
+
+    async fn expire_access_tokens(
+        &self,
+        _: Request<proto::ExpireAccessTokensRequest>,
+    ) -> Answer<proto::ExpireAccessTokensResponse> {
+        let now = self.hub.clock.now();
+        self.hub.google.accounts().expire_all(now);
+        answer(proto::ExpireAccessTokensResponse {})
+    }
+
     async fn create_phone(
         &self,
         request: Request<proto::CreatePhoneRequest>,
@@ -158,7 +191,7 @@ impl SimulatorService for Control {
     ) -> Answer<Self::WatchPhonesStream> {
         let (queue, phones) = mpsc::channel(WATCH_QUEUE);
         let names = request.into_inner().phone_ids.into_iter().collect();
-        tokio::spawn(watch(Arc::clone(&self.hub), names, queue));
+        tokio::spawn(watch::watch(Arc::clone(&self.hub), names, queue));
         let stream: Self::WatchPhonesStream = Box::pin(ReceiverStream::new(phones));
         Ok(Response::new(stream))
     }
@@ -194,8 +227,7 @@ impl SimulatorService for Control {
         &self,
         request: Request<proto::KillTokenRequest>,
     ) -> Answer<proto::KillTokenResponse> {
-        let now = self.hub.clock.now();
-        if !self.hub.registry().kill(&request.get_ref().token, now, "Unregistered") {
+        if !self.hub.kill_token(&request.get_ref().token) {
             return Err(Refusal::NotFound("such token").into());
         }
         answer(proto::KillTokenResponse {})
@@ -233,6 +265,31 @@ impl SimulatorService for Control {
         let request = request.get_ref();
         self.phone(&request.phone_id)?.set_activities_enabled(request.enabled);
         answer(proto::SetActivitiesEnabledResponse {})
+    }
+
+    async fn set_notifications_enabled(
+        &self,
+        request: Request<proto::SetNotificationsEnabledRequest>,
+    ) -> Answer<proto::SetNotificationsEnabledResponse> {
+        let request = request.get_ref();
+        self.phone(&request.phone_id)?.set_notifications_enabled(request.enabled);
+        answer(proto::SetNotificationsEnabledResponse {})
+    }
+
+    async fn hold_messages(
+        &self,
+        request: Request<proto::HoldMessagesRequest>,
+    ) -> Answer<proto::HoldMessagesResponse> {
+        self.phone(&request.get_ref().phone_id)?.hold_messages()?;
+        answer(proto::HoldMessagesResponse {})
+    }
+
+    async fn release_messages(
+        &self,
+        request: Request<proto::ReleaseMessagesRequest>,
+    ) -> Answer<proto::ReleaseMessagesResponse> {
+        self.phone(&request.get_ref().phone_id)?.release_messages(request.get_ref())?;
+        answer(proto::ReleaseMessagesResponse {})
     }
 
     async fn set_contact(
@@ -278,6 +335,18 @@ impl SimulatorService for Control {
         answer(proto::ListPushesResponse { pushes, received })
     }
 
+    async fn list_fcm_sends(
+        &self,
+        request: Request<proto::ListFcmSendsRequest>,
+    ) -> Answer<proto::ListFcmSendsResponse> {
+        let record = self.hub.google.record();
+        answer(proto::ListFcmSendsResponse {
+            sends: record.list(request.get_ref()),
+            received: record.received(),
+            access_token_requests: record.access_token_requests(),
+        })
+    }
+
     async fn set_fault(
         &self,
         request: Request<proto::SetFaultRequest>,
@@ -313,39 +382,5 @@ impl SimulatorService for Control {
             return Err(Refusal::NotFound("such fault").into());
         }
         answer(proto::ReleaseFaultResponse {})
-    }
-}
-
-/// Sends phones that the watcher has not seen in their present version, until it goes.
-async fn watch(
-    hub: Arc<Hub>,
-    names: BTreeSet<String>,
-    queue: mpsc::Sender<Result<WatchPhonesResponse, Status>>,
-) {
-    let mut changes = hub.changes();
-    let mut seen: BTreeMap<String, i64> = BTreeMap::new();
-    loop {
-        changes.borrow_and_update();
-        let phones: Vec<Phone> = hub.phones().values().cloned().collect();
-        for phone in phones {
-            let name = phone.id();
-            if !names.is_empty() && !names.contains(&name) {
-                continue;
-            }
-            if seen.get(&name).is_some_and(|seen| *seen == phone.version()) {
-                continue;
-            }
-            let phone = phone.snapshot();
-            seen.insert(name, phone.version);
-            let response = WatchPhonesResponse { phone: Some(phone) };
-            if queue.send(Ok(response)).await.is_err() {
-                return;
-            }
-        }
-        tokio::select! {
-            () = hub.shutdown.cancelled() => return,
-            () = queue.closed() => return,
-            heard = changes.changed() => if heard.is_err() { return },
-        }
     }
 }

@@ -1,10 +1,13 @@
-//! What goes wrong at APNs because someone asked for it.
+//! What goes wrong at APNs and FCM because someone asked for it.
 //!
-//! May import `proto`. A push meets the first fault that fits it; a hold always ends when its fault is released.
+//! May import `proto` and `simulator::hub`. A push meets the first fault that fits it; a hold always ends when its
+//! fault is released.
 
+use super::hub::Hub;
 use crate::proto::simulator_v1::fault::Action;
-use crate::proto::simulator_v1::{Fault, FaultStatus, World};
+use crate::proto::simulator_v1::{Fault, FaultService, FaultStatus, World};
 use std::collections::VecDeque;
+use std::sync::Arc;
 use tokio::sync::watch;
 
 /// How many faults are remembered; the oldest released ones are forgotten first.
@@ -26,9 +29,20 @@ struct Set {
     released: watch::Sender<bool>,
 }
 
+/// Where the event of a push is: for APNs, for Tidings' keys of FCM, for Sendora's.
+const EVENTS: [&str; 5] = [
+    "/aps/event",
+    "/message/data/tidings_event",
+    "/message/android/data/tidings_event",
+    "/message/data/sendoraLiveActivityEvent",
+    "/message/android/data/sendoraLiveActivityEvent",
+];
+
 /// What a fault looks at.
 pub(crate) struct Candidate<'a> {
-    /// The device token.
+    /// Where it arrived.
+    pub(crate) service: FaultService,
+    /// The device token or registration.
     pub(crate) token: &'a str,
     /// Its phone.
     pub(crate) phone_id: &'a str,
@@ -123,13 +137,41 @@ impl Set {
             && (fault.count == 0 || self.hits < fault.count)
             && (fault.token.is_empty() || fault.token.eq_ignore_ascii_case(candidate.token))
             && (fault.phone_id.is_empty() || fault.phone_id == candidate.phone_id)
+            && service(fault) == candidate.service
             && (fault.world() == World::Unspecified || fault.world() == candidate.world)
             && (fault.event.is_empty() || fault.event == event)
     }
 }
 
+fn service(fault: &Fault) -> FaultService {
+    match fault.service() {
+        FaultService::Unspecified => FaultService::Apns,
+        service => service,
+    }
+}
+
 fn event_of(body: &[u8]) -> String {
-    let body: Option<serde_json::Value> = serde_json::from_slice(body).ok();
-    let event = body.as_ref().and_then(|body| body.pointer("/aps/event")?.as_str());
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let event = EVENTS.iter().find_map(|place| body.pointer(place)?.as_str());
     event.unwrap_or_default().to_owned()
+}
+
+/// A push that waits for its answer; counted as such until it is dropped, also with its connection.
+pub(crate) struct Held {
+    hub: Arc<Hub>,
+    fault_id: i64,
+}
+
+impl Held {
+    /// A push that was counted when it met the fault.
+    pub(crate) fn new(hub: &Arc<Hub>, fault_id: i64) -> Self {
+        Self { hub: Arc::clone(hub), fault_id }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.hub.faults().let_go(self.fault_id);
+        self.hub.changed();
+    }
 }

@@ -1,32 +1,38 @@
-//! TLS as Apple wants it: HTTP/2 by ALPN, TLS 1.2 or later, the public roots and those of the operator.
+//! TLS towards providers: TLS 1.2 or later, the public roots and those of the operator.
 //!
-//! May import this folder's configuration. One cryptography, ring, whatever else the process installs.
+//! May import `error` (for its types). One cryptography, ring, whatever else the process installs.
 
-use super::config::violation;
 use crate::error::Violation;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
-use tokio_rustls::TlsConnector;
 
-/// The connector for every endpoint; an error where the operator's certificates cannot be read.
-pub(super) fn connector(ca_file: Option<&Path>) -> Result<TlsConnector, Violation> {
+/// The client's side for every endpoint, which speaks these protocols; an error where the operator's certificates cannot
+/// be read.
+pub(super) fn client(
+    ca_file: Option<&Path>,
+    protocols: &[&str],
+) -> Result<ClientConfig, Violation> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
         add(&mut roots, path).map_err(|cause| {
-            violation("ca_file", &format!("cannot be read as certificates in PEM: {cause}"))
+            violation(format!("cannot be read as certificates in PEM: {cause}"))
         })?;
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|cause| violation("ca_file", &format!("TLS cannot be set up: {cause}")))?
+        .map_err(|cause| violation(format!("TLS cannot be set up: {cause}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    Ok(TlsConnector::from(Arc::new(config)))
+    config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
+    Ok(config)
+}
+
+fn violation(description: String) -> Violation {
+    Violation { field: "ca_file".into(), description }
 }
 
 fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
