@@ -25,5 +25,8 @@ pub async fn find(on: &impl On, activity: ActivityKey, run: Run) -> Result<Optio
 }
 
 pub(super) fn pending() -> Select<Entity> {
-    Entity::find().filter(Expr::col(Column::Done).not()).order_by_asc(Column::CreatedAt)
+    Entity::find()
+        .filter(Expr::col(Column::Done).not())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::ActivityKey)
 }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test without its database has failed")]
 
+use std::path::Path;
 use tempfile::TempDir;
 
 /// An empty database.
@@ -23,9 +24,11 @@ enum Home {
 }
 
 impl TestDatabase {
-    /// A file in a folder of its own.
+    /// A file in a folder of its own, in memory where the machine has a place for that.
     pub(crate) fn sqlite() -> Self {
-        let folder = TempDir::new().expect("a folder");
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+        let folder = folder.expect("a folder");
         let url = format!("sqlite://{}", folder.path().join("tidings.db").display());
         TestDatabase { url, _home: Home::Folder { _folder: folder } }
     }
