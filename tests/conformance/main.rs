@@ -19,6 +19,8 @@ mod schema;
 mod shards;
 mod subscriptions;
 mod tenants;
+#[cfg(feature = "postgres-tests")]
+mod together;
 mod tokens;
 mod world;
 

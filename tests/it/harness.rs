@@ -19,6 +19,8 @@ use tidings::proto::v1::{
 use tidings::secrets::MasterKey;
 use tidings::server::{self, Server};
 use tidings::simulator::{self, Phone, Simulator};
+#[cfg(feature = "postgres-tests")]
+use tidings::store;
 use tonic::Request;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
@@ -56,11 +58,28 @@ pub(crate) struct World {
 impl World {
     /// A server with an app and its credential, and a simulator that knows both.
     pub(crate) async fn start() -> Self {
+        let database = chosen_database().await;
+        Self::start_with(database, |_| {}).await
+    }
+
+    /// The same with the product's own time limits, on a database that is reached by another URL than its own.
+    #[cfg(feature = "postgres-tests")]
+    pub(crate) async fn start_on(database: TestDatabase, by: impl Fn(&str) -> String) -> Self {
+        let url = by(database.url());
+        let change = |config: &mut Config| {
+            config.database.url = url.as_str().into();
+            config.database.write_timeout_ms = store::Config::default().write_timeout_ms;
+        };
+        Self::start_with(database, change).await
+    }
+
+    async fn start_with(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let simulator = simulator::start(simulator::Config::default(), Clock::system());
         let simulator = simulator.await.expect("a simulator");
         let folder = TempDir::new().expect("a folder");
-        let database = chosen_database().await;
-        let server = start_server(&folder, &database, &simulator).await;
+        let mut config = config(&folder, &database, &simulator);
+        change(&mut config);
+        let server = server::start(config, Clock::system()).await.expect("a server");
         Self::with(server, simulator, (folder, database)).await
     }
 
@@ -108,7 +127,8 @@ impl World {
         let World { server, simulator, key, app_id, folder, database, channel } = self;
         drop(channel);
         server.stop().await;
-        let server = start_server(&folder, &database, &simulator).await;
+        let config = config(&folder, &database, &simulator);
+        let server = server::start(config, Clock::system()).await.expect("a server");
         let url = format!("http://{}", server.grpc_address());
         let channel = Channel::from_shared(url).expect("a url").connect().await.expect("connected");
         World { server, simulator, key, app_id, channel, folder, database }
@@ -262,7 +282,7 @@ async fn chosen_database() -> TestDatabase {
     TestDatabase::sqlite()
 }
 
-async fn start_server(folder: &TempDir, database: &TestDatabase, simulator: &Simulator) -> Server {
+fn config(folder: &TempDir, database: &TestDatabase, simulator: &Simulator) -> Config {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let ca_file = folder.path().join("simulator-ca.pem");
     std::fs::write(&ca_file, simulator.ca_pem()).expect("a file");
@@ -280,7 +300,7 @@ async fn start_server(folder: &TempDir, database: &TestDatabase, simulator: &Sim
     config.apns.sandbox_url = simulator.sandbox_url();
     config.apns.production_url = simulator.production_url();
     config.apns.ca_file = Some(ca_file);
-    server::start(config, Clock::system()).await.expect("a server")
+    config
 }
 
 /// Waits until the phone is as it should be.

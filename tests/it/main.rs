@@ -15,6 +15,8 @@ mod flight;
 mod harness;
 mod keys;
 mod lists;
+#[cfg(feature = "postgres-tests")]
+mod outages;
 mod repeats;
 mod secrets;
 mod services;
@@ -22,4 +24,6 @@ mod streams;
 mod tables;
 mod tenants;
 mod watches;
+#[cfg(feature = "postgres-tests")]
+mod wire;
 mod writes;
