@@ -177,6 +177,7 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .name("expansions_pending")
         .table("expansions")
         .col("created_at")
+        .col("activity_key")
         .and_where(Expr::col("done").not())
         .to_owned();
     manager.create_index(index).await

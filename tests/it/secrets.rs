@@ -300,7 +300,8 @@ async fn nothing_secret_is_logged_said_or_stored_where_it_does_not_belong() {
     canaries.land().await;
     let phone = phone.snapshot();
     assert!(phone.cards[0].content_json.contains(CONTENT), "pushes were accepted, too");
-    let tables = Tables::read(&folder.path().join("t.db")).await;
+    let database = format!("sqlite://{}", folder.path().join("t.db").display());
+    let tables = Tables::read(&database).await;
 
     let secret = key.rsplit('_').next().expect("the random part");
     let p8 = simulator.credential().key_p8.clone();
