@@ -10,6 +10,7 @@ mod calls;
 mod contract;
 mod delivery;
 mod flight;
+mod google;
 mod harness;
 mod keys;
 mod lists;

@@ -129,9 +129,9 @@ impl Fcm {
         Ok(Fcm { shared: Arc::new(shared) })
     }
 
-    /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the sum of the
-    /// timeouts for connecting and twice that for the request. Who drops the receiver loses the answers, not the
-    /// pushes. Must be called inside a tokio runtime.
+    /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the timeouts for
+    /// connecting and for the request together. Who drops the receiver loses the answers, not the pushes. Must be called
+    /// inside a tokio runtime.
     pub fn send(&self, batch: Batch) -> mpsc::Receiver<Answer> {
         let (answers, receiver) = mpsc::channel(batch.pushes.len().max(1));
         let Batch { project_id, credential, pushes } = batch;
