@@ -3,8 +3,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-/// Makes a table whose texts compare byte by byte, as `SQLite` does by itself: lists page by such texts, and an index in
-/// the order of some locale breaks when the operating system's idea of that locale changes.
+/// Makes a table whose texts compare byte by byte, as `SQLite` does by itself: lists page by such texts, and an index
+/// in the order of some locale breaks when the operating system's idea of that locale changes.
 pub(crate) async fn create(
     manager: &SchemaManager<'_>,
     table: TableCreateStatement,

@@ -156,7 +156,7 @@ fn skipped(
     now: Time,
 ) -> Delivery {
     Delivery {
-        id: DeliveryId::generate(),
+        id: DeliveryId::at(now),
         workspace: activity.workspace,
         activity: activity.key,
         run: activity.run,
@@ -164,6 +164,7 @@ fn skipped(
         device: subscription.device,
         contact_key: subscription.contact_key.clone(),
         app: subscription.place.app,
+        provider: subscription.place.route.provider(),
         environment: subscription.place.environment,
         operation: Operation::Start,
         first_revision: activity.revision,

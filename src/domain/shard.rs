@@ -1,5 +1,6 @@
 //! A shard: up to about a thousand subscriptions that are sent to together, and what they were delivered together.
 
+use super::delivery::Provider;
 use super::ids::{ActivityKey, AppId, ShardId, WorkspaceId};
 use super::platform::Platform;
 use super::push::Environment;
@@ -39,6 +40,14 @@ impl Route {
         match platform {
             Platform::Ios => Route::ApnsToken,
             Platform::Android => Route::Fcm,
+        }
+    }
+
+    /// The service that its pushes go through.
+    pub fn provider(self) -> Provider {
+        match self {
+            Route::ApnsToken => Provider::Apns,
+            Route::Fcm => Provider::Fcm,
         }
     }
 }

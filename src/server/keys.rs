@@ -6,7 +6,7 @@ use crate::secrets::{self, Context, Fingerprints, Keyring, MasterKey, MasterKeyE
 use crate::store::{self, Lane, Store};
 use anyhow::{Context as _, bail};
 use ring::hmac;
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::ExposeSecret;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,21 +51,16 @@ pub(super) async fn load(
         Err(error) => return Err(error).context("the master key cannot be used"),
     };
     let keyring = Arc::new(Keyring::new(&master));
-    let key = match sealed {
-        Some(sealed) => open(&keyring, &sealed, &file)?,
-        None => {
-            let sealed = make_fingerprint_key(store, &keyring).await?;
-            open(&keyring, &sealed, &file)?
-        }
+    let sealed = match sealed {
+        Some(sealed) => sealed,
+        None => make_fingerprint_key(store, &keyring).await?,
     };
+    let key = keyring
+        .open(&sealed, FINGERPRINT_KEY)
+        .with_context(|| format!("{} is not this database's master key", file.display()))?;
     let page_key = hmac::Key::new(hmac::HMAC_SHA256, key.expose_secret());
     let page_key = hmac::sign(&page_key, PAGE_KEY).as_ref().to_vec();
     Ok(Keys { keyring, fingerprints: Arc::new(Fingerprints::new(&key)?), page_key })
-}
-
-fn open(keyring: &Keyring, sealed: &Sealed, file: &Path) -> anyhow::Result<SecretSlice<u8>> {
-    let opened = keyring.open(sealed, FINGERPRINT_KEY);
-    opened.with_context(|| format!("{} is not this database's master key", file.display()))
 }
 
 /// Makes the key of a new database, unless another replica is faster.

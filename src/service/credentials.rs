@@ -109,7 +109,7 @@ fn check_fits(app: &App, signer: &Signer, project_id: Option<&str>) -> Result<()
     }
 }
 
-/// The app must have room for another credential, and not have this one.
+/// The app, which must be held, must have room for another credential, and not have this one.
 async fn check_room(tx: &Tx, new: &SealedCredential) -> Result<()> {
     let present = credentials::list(tx, new.workspace, new.app).await?;
     let key_id = new.signer.key_id();

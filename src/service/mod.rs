@@ -171,10 +171,13 @@ impl<T> Page<T> {
 impl PageRequest {
     /// What to read: one more than the page has, to see whether another one follows.
     pub(crate) fn rows<C: FromStr>(&self) -> Result<store::Page<C>> {
+        Ok(store::Page { size: u64::from(self.size) + 1, after: self.after()? })
+    }
+
+    /// The entry that the page before ended with.
+    pub(crate) fn after<C: FromStr>(&self) -> Result<Option<C>> {
         let after = self.cursor.as_deref().map(str::parse).transpose();
-        let after =
-            after.map_err(|_| Error::invalid_field("page_token", "is not one of this list"))?;
-        Ok(store::Page { size: u64::from(self.size) + 1, after })
+        after.map_err(|_| Error::invalid_field("page_token", "is not one of this list"))
     }
 }
 

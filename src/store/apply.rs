@@ -4,7 +4,7 @@ use super::entity::{
     activity, delivery, device, event, expansion, revision, shard, subscription, token,
 };
 use super::on::{On, Tx};
-use super::shards;
+use super::{delivery_counts, shards};
 use crate::domain::change::Change;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::OnConflict;
@@ -35,10 +35,13 @@ pub async fn apply(tx: &Tx, change: Change) -> Result<()> {
     let subscriptions = last_of_each(change.subscriptions, |row| row.id);
     upsert::<subscription::Entity, _>(tx, subscriptions).await?;
     upsert::<token::Entity, _>(tx, last_of_each(change.tokens, |row| row.id)).await?;
+    let tally = delivery_counts::tally(&change.deliveries);
+    let slot = delivery_counts::slot(&change.deliveries);
     insert::<delivery::ActiveModel>(tx, models::<delivery::Model, _>(change.deliveries)?).await?;
     let events = change.events.into_iter().map(event::ActiveModel::from).collect();
     insert::<event::ActiveModel>(tx, events).await?;
-    shards::bring_forward(tx, &change.due).await
+    shards::bring_forward(tx, &change.due).await?;
+    delivery_counts::add(tx, tally, slot).await
 }
 
 /// A row that a decision changes twice is written as it is last; a statement may name it only once. In order, so that

@@ -5,7 +5,7 @@
 
 use crate::domain::activity::{Origin, State as ActivityState};
 use crate::domain::activity_type::Join;
-use crate::domain::delivery::Status;
+use crate::domain::delivery::{Provider, Status};
 use crate::domain::device::FormFactor;
 use crate::domain::event::EventKind;
 use crate::domain::outcome::Class;
@@ -94,7 +94,8 @@ codes! {
         Device = 7,
     }
     Environment { Sandbox = 1, Production = 2 }
-    Operation { Start = 1, Update = 2, End = 3 }
+    Operation { Start = 1, Update = 2, End = 3, Fallback = 4 }
+    Provider { Apns = 1, Fcm = 2 }
     Priority { Normal = 5, High = 10 }
     Route { ApnsToken = 1, Fcm = 2 }
     Cause { Caller = 1, Device = 2, Provider = 3, Sweeper = 4 }

@@ -30,6 +30,7 @@ pub mod apps;
 pub mod clock;
 pub mod credentials;
 pub mod deliveries;
+pub mod delivery_counts;
 pub mod devices;
 pub mod events;
 pub mod expansions;
@@ -86,22 +87,19 @@ struct Shared {
 /// Both kinds keep the same promises; how is their own affair.
 enum Database {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 impl Store {
     /// Opens the database. A file of `SQLite` is made if there is none, and every other process is kept out of it.
     pub async fn open(config: &Config) -> Result<Self> {
         let commits = Arc::new(AtomicU64::new(0));
-        let (database, reader) = match config.path() {
-            Some(path) => {
-                let opened = Sqlite::open(config, path.as_ref(), Arc::clone(&commits)).await?;
-                (Database::Sqlite(opened.0), opened.1)
-            }
-            None => {
-                let opened = Postgres::open(config, Arc::clone(&commits)).await?;
-                (Database::Postgres(opened.0), opened.1)
-            }
+        let (database, reader) = if let Some(path) = config.path() {
+            let opened = Sqlite::open(config, path.as_ref(), Arc::clone(&commits)).await?;
+            (Database::Sqlite(opened.0), opened.1)
+        } else {
+            let opened = Postgres::open(config, Arc::clone(&commits)).await?;
+            (Database::Postgres(Box::new(opened.0)), opened.1)
         };
         Ok(Store { shared: Arc::new(Shared { database, reader, commits }) })
     }

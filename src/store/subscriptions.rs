@@ -70,8 +70,8 @@ pub async fn find(
     query.one(&on.handle().db).await?.map(Subscription::try_from).transpose()
 }
 
-/// Members of a shard that is held, by their ids, in order, to be changed: one that has moved to another shard meanwhile
-/// comes with that held too.
+/// Members of a shard that is held, by their ids, in order, to be changed: one that has moved to another shard
+/// meanwhile comes with that held too.
 pub async fn of_held_shard(
     tx: &Tx,
     shard: ShardId,

@@ -11,6 +11,7 @@ mod activities;
 mod audiences;
 #[path = "../databases/mod.rs"]
 mod databases;
+mod deliveries;
 mod leases;
 mod log;
 mod progress;
@@ -81,9 +82,14 @@ facts! {
         claims_at_the_same_time_share_the_shards_out,
         the_present_is_told_by_the_database_or_by_the_only_process,
     }
-    log {
+    deliveries {
         every_field_of_a_delivery_comes_back,
-        deliveries_are_listed_newest_first_and_filtered,
+        every_filter_and_every_pair_of_filters_finds_what_fits,
+        pages_in_both_orders_stay_the_same_while_rows_are_added,
+        a_page_looks_at_no_more_rows_than_its_bound,
+        every_delivery_is_counted_once_by_run_and_by_time,
+    }
+    log {
         events_are_kept_in_the_order_of_their_commits,
         thousands_of_rows_are_written_in_one_change,
     }

@@ -6,7 +6,7 @@ use tidings::clock::Time;
 use tidings::domain::activity::{Activity, Origin, State};
 use tidings::domain::change::Change;
 use tidings::domain::content::Content;
-use tidings::domain::delivery::{Delivery, Status};
+use tidings::domain::delivery::{Delivery, Provider, Status};
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::event::{Event, EventKind};
 use tidings::domain::expansion::{Audience, Expansion, Who};
@@ -311,7 +311,7 @@ pub(crate) fn token(device: &Device, kind: TokenKind, value: u8) -> Token {
 /// An accepted push.
 pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
     Delivery {
-        id: DeliveryId::generate(),
+        id: DeliveryId::at(NOW),
         workspace: subscription.workspace,
         activity: subscription.place.activity,
         run: subscription.place.run,
@@ -319,6 +319,7 @@ pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
         device: subscription.device,
         contact_key: subscription.contact_key.clone(),
         app: subscription.place.app,
+        provider: Provider::Apns,
         environment: subscription.place.environment,
         operation: Operation::Update,
         first_revision: revision,

@@ -1,5 +1,7 @@
-//! A database of its own for each test, and gone after it: a file of `SQLite`, or a schema of the PostgreSQL server that
-//! `scripts/services` starts. Several test binaries include this file.
+//! A database of its own for each test, and gone after it: a file of `SQLite`, or a schema of the PostgreSQL server
+//! that `scripts/services` starts. Several test binaries include this file.
+
+#![expect(clippy::expect_used, reason = "a test without its database has failed")]
 
 use tempfile::TempDir;
 

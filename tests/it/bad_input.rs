@@ -369,9 +369,6 @@ async fn lists_refuse_wrong_pages_and_filters() {
     let request = ListSubscriptionsRequest { states: vec![1, 99], ..default() };
     let fields = ["activity_id", "states[1]"];
     bench.wrong(&fields, caller.activities().list_subscriptions(request).await).await;
-    let request = ListDeliveriesRequest { operation: 9, status: 9, sent_before: late, ..default() };
-    let fields = ["operation", "status", "sent_before"];
-    bench.wrong(&fields, caller.log().list_deliveries(request).await).await;
     let request = GetActivityRequest { activity_id: content("x") + "\n" };
     bench.wrong(&["activity_id"], caller.activities().get_activity(request).await).await;
     bench.world.stop().await;

@@ -8,11 +8,11 @@ use tidings::proto::v1::device_service_client::DeviceServiceClient;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
 use tidings::proto::v1::{
     ActivityType, CreateActivityTypeRequest, CreateApiKeyRequest, CreateAppRequest,
-    CreateWorkspaceRequest, DeleteApiKeyRequest, GetActivityRequest, GetDeviceRequest,
-    ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest, ListAppsRequest,
-    ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest, ListSubscriptionsRequest,
-    ListWorkspacesRequest, ReportActivityStateRequest, RevokeTokenRequest, StreamUpdatesRequest,
-    WatchActivityRequest,
+    CreateWorkspaceRequest, DeleteApiKeyRequest, GetActivityRequest, GetDeliveryStatsRequest,
+    GetDeviceRequest, ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest,
+    ListAppsRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
+    ListSubscriptionsRequest, ListWorkspacesRequest, ReportActivityStateRequest,
+    RevokeTokenRequest, StreamUpdatesRequest, WatchActivityRequest,
 };
 use tonic::Code;
 
@@ -80,7 +80,11 @@ async fn writing_devices(caller: &Caller, app_id: &str) -> Vec<tonic::Result<()>
 }
 
 async fn reading_deliveries(caller: &Caller) -> Vec<tonic::Result<()>> {
-    vec![caller.log().list_deliveries(ListDeliveriesRequest::default()).await.map(drop)]
+    let count = GetDeliveryStatsRequest { activity_id: ACTIVE.to_owned(), ..Default::default() };
+    vec![
+        caller.log().list_deliveries(ListDeliveriesRequest::default()).await.map(drop),
+        caller.log().get_delivery_stats(count).await.map(drop),
+    ]
 }
 
 async fn administering(caller: &Caller, app_id: &str) -> Vec<tonic::Result<()>> {

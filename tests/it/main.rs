@@ -16,6 +16,7 @@ mod keys;
 mod lists;
 mod repeats;
 mod secrets;
+mod send_log;
 mod services;
 mod streams;
 mod tables;

@@ -105,7 +105,7 @@ pub struct TooLarge {
 /// How long Google is to keep a message: no longer than its content is good for.
 pub fn ttl(operation: Operation, stale_time: Option<Time>, now: Time) -> Duration {
     match operation {
-        Operation::Start => START_TTL,
+        Operation::Start | Operation::Fallback => START_TTL,
         Operation::End => END_TTL,
         Operation::Update => match stale_time.filter(|stale_time| *stale_time > now) {
             Some(stale_time) => stale_time.since(now).min(END_TTL),
@@ -169,7 +169,7 @@ impl Message<'_> {
     /// Its apps know no start: what they do not show yet, an update makes.
     fn of_sendora(&self) -> Vec<(&'static str, String)> {
         let event = match self.operation {
-            Operation::Start | Operation::Update => "update",
+            Operation::Start | Operation::Update | Operation::Fallback => "update",
             Operation::End => "end",
         };
         vec![
@@ -247,6 +247,7 @@ fn word(operation: Operation) -> &'static str {
         Operation::Start => "start",
         Operation::Update => "update",
         Operation::End => "end",
+        Operation::Fallback => "fallback",
     }
 }
 

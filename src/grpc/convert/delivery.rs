@@ -2,12 +2,12 @@
 
 use super::push::{environment, operation};
 use super::time;
-use crate::domain::delivery::Status;
+use crate::domain::delivery::{Provider, Status};
 use crate::domain::outcome::Class;
 use crate::domain::reasons;
 use crate::domain::subscription::Reason;
 use crate::proto::v1;
-use crate::service::deliveries::LoggedDelivery;
+use crate::service::deliveries::{DeliveryCount, LoggedDelivery};
 
 /// What became of a push.
 pub fn status(status: Status) -> v1::DeliveryStatus {
@@ -27,6 +27,23 @@ pub fn read_status(status: v1::DeliveryStatus) -> Option<Status> {
         v1::DeliveryStatus::Failed => Some(Status::Failed),
         v1::DeliveryStatus::Unknown => Some(Status::Unknown),
         v1::DeliveryStatus::Skipped => Some(Status::Skipped),
+    }
+}
+
+/// None is any.
+pub fn read_provider(provider: v1::Provider) -> Option<Provider> {
+    match provider {
+        v1::Provider::Unspecified => None,
+        v1::Provider::Apns => Some(Provider::Apns),
+        v1::Provider::Fcm => Some(Provider::Fcm),
+    }
+}
+
+/// The service that a push was sent through.
+pub fn provider(provider: Provider) -> v1::Provider {
+    match provider {
+        Provider::Apns => v1::Provider::Apns,
+        Provider::Fcm => v1::Provider::Fcm,
     }
 }
 
@@ -74,5 +91,18 @@ pub fn delivery(logged: &LoggedDelivery) -> v1::Delivery {
         alert_revision: row.alert_revision,
         send_time: Some(time::to_proto(row.sent_at)),
         answer_time: row.answered_at.map(time::to_proto),
+        provider: provider(row.provider).into(),
+    }
+}
+
+/// How many pushes had the same outcome.
+pub fn count(count: &DeliveryCount) -> v1::DeliveryCount {
+    v1::DeliveryCount {
+        operation: operation(count.operation).into(),
+        provider: provider(count.provider).into(),
+        status: status(count.status).into(),
+        reason: count.reason.clone(),
+        reason_class: class(count.class).into(),
+        pushes: count.pushes,
     }
 }

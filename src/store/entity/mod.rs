@@ -7,6 +7,7 @@ pub(super) mod app;
 pub(super) mod clock;
 pub(super) mod credential;
 pub(super) mod delivery;
+pub(super) mod delivery_count;
 pub(super) mod device;
 pub(super) mod event;
 pub(super) mod expansion;
