@@ -1,5 +1,5 @@
-//! The transport to Google against the simulator's FCM, which checks messages and access as Google does and knows nothing
-//! of ours.
+//! The transport to Google against the simulator's FCM, which checks messages and access as Google does and knows
+//! nothing of ours.
 
 use bytes::Bytes;
 use secrecy::SecretString;

@@ -130,8 +130,8 @@ impl Fcm {
     }
 
     /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the timeouts for
-    /// connecting and for the request together. Who drops the receiver loses the answers, not the pushes. Must be called
-    /// inside a tokio runtime.
+    /// connecting and for the request together. Who drops the receiver loses the answers, not the pushes. Must be
+    /// called inside a tokio runtime.
     pub fn send(&self, batch: Batch) -> mpsc::Receiver<Answer> {
         let (answers, receiver) = mpsc::channel(batch.pushes.len().max(1));
         let Batch { project_id, credential, pushes } = batch;
