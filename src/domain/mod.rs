@@ -33,6 +33,7 @@ pub mod settle;
 pub mod shard;
 pub mod start;
 pub mod subscription;
+pub mod sync;
 pub mod targeted;
 pub mod tenant;
 pub mod token;

@@ -91,7 +91,7 @@ fn close(
     } else {
         (State::Dismissed, EventKind::SubscriptionDismissed)
     };
-    let reason = subscription.closing.then_some(Reason::ContactChanged);
+    let reason = subscription.closing_reason();
     subscription.turn(state, reason, Cause::Device);
     vec![Event::of(subscription, kind, now)]
 }
@@ -99,14 +99,28 @@ fn close(
 /// The device has another owner now: what it holds through the old contact is ended at once, without alerts, and what
 /// was not started never will be.
 pub fn change_contact(subscription: &mut Subscription, shard: &Shard, now: Time) -> Vec<Event> {
+    close_for_device(subscription, shard, (Reason::ContactChanged, Cause::Device), now)
+}
+
+/// The device was deleted: the same for all that it holds.
+pub fn delete_device(subscription: &mut Subscription, shard: &Shard, now: Time) -> Vec<Event> {
+    close_for_device(subscription, shard, (Reason::DeviceDeleted, Cause::Caller), now)
+}
+
+fn close_for_device(
+    subscription: &mut Subscription,
+    shard: &Shard,
+    (reason, cause): (Reason, Cause),
+    now: Time,
+) -> Vec<Event> {
     subscription.touch(shard, now);
     subscription.closing = true;
     let started = subscription.starts_begun > 0 || subscription.card.token.is_some();
     if started {
-        subscription.reason = Some(Reason::ContactChanged);
+        subscription.reason = Some(reason);
         return Vec::new();
     }
-    subscription.turn(State::Ended, Some(Reason::ContactChanged), Cause::Device);
+    subscription.turn(State::Ended, Some(reason), cause);
     vec![Event::of(subscription, EventKind::SubscriptionEnded, now)]
 }
 

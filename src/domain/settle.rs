@@ -193,7 +193,7 @@ fn settle_card(
                 }
             }
             if plan.kind == Kind::End {
-                let reason = subscription.closing.then_some(Reason::ContactChanged);
+                let reason = subscription.closing_reason();
                 subscription.turn(State::Ended, reason, Cause::Caller);
                 settled.events.push(Event::of(subscription, EventKind::SubscriptionEnded, now));
             }

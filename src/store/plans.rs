@@ -3,7 +3,7 @@
 
 use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
-use super::{Config, Store, activities, expansions, members, shards};
+use super::{Config, Store, activities, devices, expansions, members, shards};
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
 use crate::domain::ids::{ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, WorkspaceId};
@@ -42,6 +42,7 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (shards::behind().build(backend), "shards_behind"),
         (activities::unmarked().build(backend), "activities_unmarked"),
         (activities::to_purge().build(backend), "activities_to_purge"),
+        (devices::to_purge().build(backend), "devices_to_purge"),
         (expansions::pending().build(backend), "expansions_pending"),
         (members::exceptional(ShardId::generate()).build(backend), "subscriptions_exceptional"),
         (

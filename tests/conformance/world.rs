@@ -130,6 +130,7 @@ impl World {
             description: Description::default(),
             created_at: NOW,
             last_seen_at: NOW,
+            deleted_at: None,
         }
     }
 
