@@ -99,14 +99,18 @@ fn a_targeted_end_reaches_devices_that_are_found_after_it() {
 
 #[test]
 fn who_comes_again_is_started_in_the_world_of_its_token_or_says_why_not() {
-    let shard = shard();
+    let (activity, device) = (activity(), device("ada"));
+    let place = place(&activity, &device, device.environment);
+    let shard = Shard { place, ..shard() };
     let ended =
         Subscription { state: State::Ended, reason: Some(Reason::Removed), ..active(&shard) };
     let found = |start_token| Candidate {
         start_token,
         existing: Some((ended.clone(), shard.clone())),
-        ..candidate(device("ada"))
+        ..candidate(device.clone())
     };
+    let expanded =
+        |candidate| expand(&activity, vec![candidate], Rooms::default(), marked());
     let same = expanded(found(Some((TokenId::generate(), shard.place.environment))));
     assert_eq!(same.subscriptions[0].state, State::PendingStart);
     assert_eq!((same.due, same.shards.len()), (vec![(shard.id, NOW)], 0));
