@@ -69,9 +69,8 @@ pub fn come_again(
     let again = match subscription.state {
         State::Dismissed if comer.welcome == Welcome::Dismissed => Again::Restarts,
         State::Dismissed if subscription.is_of_another(comer.contact_key) => Again::Restarts,
-        State::Dismissed => Again::Nothing,
         State::Ended if subscription.has_left() || is_forgiven => Again::Restarts,
-        State::Ended => Again::Nothing,
+        State::Dismissed | State::Ended => Again::Nothing,
         _ if targeted_end && !is_forgiven => Again::Nothing,
         _ if !targeted_end && !subscription.closing => Again::Nothing,
         // Its end may be on its way: only a new card is sure to live.
