@@ -171,11 +171,12 @@ fn sorted(audience: &Audience) -> Audience {
     let who = match &audience.who {
         Who::ContactKeys(keys) => Who::ContactKeys(sort(keys)),
         Who::DeviceIds(ids) => Who::DeviceIds(sort(ids)),
-        // Which members it had when it was named does not make it another segment.
+        // The same segment, however it was when the run began.
         Who::Segment(members) => Who::Segment(Members { as_of: 0, ..*members }),
         Who::AllDevices => Who::AllDevices,
     };
-    Audience { who, app_ids: sort(&audience.app_ids), ..audience.clone() }
+    let Audience { latest_only, live, .. } = *audience;
+    Audience { who, app_ids: sort(&audience.app_ids), latest_only, live }
 }
 
 #[cfg(test)]

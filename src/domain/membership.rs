@@ -130,10 +130,14 @@ impl Subscription {
         !self.closing && matches!(self.state, PendingStart | PendingToken | Active | Dismissed)
     }
 
-    /// Why it is being ended, where it is: its device left the audience, or has another owner.
+    /// Why it is being ended, where it is: its device left the audience, was deleted, or has another owner.
     pub fn reason_of_closing(&self) -> Option<Reason> {
-        let removed = self.reason == Some(Reason::Removed);
-        self.closing.then_some(if removed { Reason::Removed } else { Reason::ContactChanged })
+        let reason = match self.reason {
+            Some(Reason::Removed) => Reason::Removed,
+            Some(Reason::DeviceDeleted) => Reason::DeviceDeleted,
+            _ => Reason::ContactChanged,
+        };
+        self.closing.then_some(reason)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tenants and what they own: workspaces, apps, credentials, API keys.
 
+use super::delivery::Labels;
 use super::ids::{ApiKeyId, AppId, CredentialId, WorkspaceId};
 use super::platform::{Build, Platform};
 use super::push::Environment;
@@ -15,6 +16,7 @@ pub const CREDENTIALS_MAX: usize = 2;
 pub struct Workspace {
     pub id: WorkspaceId,
     pub name: String,
+    pub delivery_labels: Labels,
     pub created_at: Time,
     pub updated_at: Time,
 }

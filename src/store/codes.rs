@@ -5,7 +5,7 @@
 
 use crate::domain::activity::{Origin, State as ActivityState};
 use crate::domain::activity_type::Join;
-use crate::domain::delivery::{Provider, Status};
+use crate::domain::delivery::{Labels, Provider, Status};
 use crate::domain::device::FormFactor;
 use crate::domain::event::EventKind;
 use crate::domain::expansion::Verb;
@@ -97,6 +97,7 @@ codes! {
     }
     Environment { Sandbox = 1, Production = 2 }
     Operation { Start = 1, Update = 2, End = 3, Fallback = 4 }
+    Labels { Tidings = 1, Dengage = 2, DengageDelivered = 3 }
     Provider { Apns = 1, Fcm = 2 }
     Priority { Normal = 5, High = 10 }
     Route { ApnsToken = 1, Fcm = 2 }

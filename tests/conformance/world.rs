@@ -6,7 +6,7 @@ use tidings::clock::Time;
 use tidings::domain::activity::{Activity, Origin, State};
 use tidings::domain::change::Change;
 use tidings::domain::content::Content;
-use tidings::domain::delivery::{Delivery, Provider, Status};
+use tidings::domain::delivery::{Delivery, Labels, Provider, Status};
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::event::{Event, EventKind};
 use tidings::domain::expansion::{Audience, Expansion, Verb, Who};
@@ -131,6 +131,7 @@ impl World {
             description: Description::default(),
             created_at: NOW,
             last_seen_at: NOW,
+            deleted_at: None,
         }
     }
 
@@ -202,7 +203,9 @@ async fn add_tenant(tx: &Tx, workspace: Workspace, app: App) -> Result<()> {
 /// A workspace.
 pub(crate) fn workspace(name: &str) -> Workspace {
     let id = WorkspaceId::generate();
-    Workspace { id, name: name.to_owned(), created_at: NOW, updated_at: NOW }
+    let name = name.to_owned();
+    let delivery_labels = Labels::default();
+    Workspace { id, name, delivery_labels, created_at: NOW, updated_at: NOW }
 }
 
 /// An app.
@@ -337,7 +340,7 @@ pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
         http_status: 200,
         attempt: 1,
         apns_id: None,
-        apns_unique_id: None,
+        provider_message_id: None,
         sent_at: NOW,
         answered_at: Some(NOW + Duration::from_millis(30)),
     }

@@ -9,11 +9,12 @@ use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
 use tidings::proto::v1::{
     ActivityType, AddMembersRequest, CreateActivityTypeRequest, CreateApiKeyRequest,
     CreateAppRequest, CreateSegmentRequest, CreateWorkspaceRequest, DeleteApiKeyRequest,
-    GetActivityRequest, GetDeliveryStatsRequest, GetDeviceRequest, GetSegmentRequest,
-    ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest, ListAppsRequest,
-    ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest, ListMembersRequest,
-    ListSegmentsRequest, ListSubscriptionsRequest, ListWorkspacesRequest, RemoveMembersRequest,
-    ReportActivityStateRequest, RevokeTokenRequest, StreamUpdatesRequest, WatchActivityRequest,
+    ExportDeliveriesRequest, GetActivityRequest, GetDeliveryStatsRequest, GetDeviceRequest,
+    GetSegmentRequest, ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest,
+    ListAppsRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
+    ListMembersRequest, ListSegmentsRequest, ListSubscriptionsRequest, ListWorkspacesRequest,
+    RemoveMembersRequest, ReportActivityStateRequest, RevokeTokenRequest, StreamUpdatesRequest,
+    WatchActivityRequest,
 };
 use tonic::Code;
 
@@ -85,6 +86,7 @@ async fn reading_deliveries(caller: &Caller) -> Vec<tonic::Result<()>> {
     vec![
         caller.log().list_deliveries(ListDeliveriesRequest::default()).await.map(drop),
         caller.log().get_delivery_stats(count).await.map(drop),
+        caller.log().export_deliveries(ExportDeliveriesRequest::default()).await.map(drop),
     ]
 }
 

@@ -67,7 +67,8 @@ pub async fn arrive(
         return Ok(None);
     };
     let keys: Vec<DeviceKey> = arrivals.iter().map(|arrival| arrival.device).collect();
-    let devices = store::devices::by_keys(&tx.share(), &keys).await?;
+    let mut devices = store::devices::by_keys(&tx.share(), &keys).await?;
+    devices.retain(|device| device.deleted_at.is_none());
     let page = (after, RUNS_AT_ONCE);
     let runs = store::recipients::live_runs_of(tx, workspace, &devices, page).await?;
     for (key, run) in &runs {
