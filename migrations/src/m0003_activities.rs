@@ -53,6 +53,9 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("updated_at"))
         .col(big_integer("started_at"))
         .col(big_integer_null("ended_at"))
+        .col(big_integer("deleted_run"))
+        .col(big_integer("purged_run"))
+        .col(big_integer_null("deleted_at"))
         .foreign_key(
             ForeignKey::create()
                 .name("activities_of_workspace")
@@ -90,6 +93,13 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .table("activities")
         .col("key")
         .and_where(Expr::col("marked_revision").lt(Expr::col("revision")))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("activities_to_purge")
+        .table("activities")
+        .col("deleted_at")
+        .and_where(Expr::col("purged_run").lt(Expr::col("deleted_run")))
         .to_owned();
     manager.create_index(index).await
 }

@@ -3,12 +3,15 @@
 
 pub mod activity;
 pub mod activity_type;
+pub mod apply;
 pub mod asked;
 pub mod change;
 pub mod close;
 pub mod content;
+pub mod deletion;
 pub mod delivery;
 pub mod device;
+pub mod device_token;
 pub mod event;
 pub mod expand;
 pub mod expansion;
@@ -24,6 +27,7 @@ pub mod report;
 pub mod retry;
 pub mod revision;
 pub mod rooms;
+pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod service_account;

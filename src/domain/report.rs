@@ -59,7 +59,7 @@ fn evidence(
     }
     subscription.start_doubt_until = None;
     subscription.card.device_activity_id = id.map(str::to_owned);
-    subscription.turn(State::PendingToken, None, Cause::Device);
+    subscription.turn(subscription.place.route.started(), None, Cause::Device);
     vec![Event::of(subscription, EventKind::SubscriptionStarted, now)]
 }
 

@@ -82,6 +82,9 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
         updated_at: now,
         started_at: kept.map_or(now, |activity| activity.started_at),
         ended_at: None,
+        deleted_run: existing.map_or(0, |activity| activity.deleted_run),
+        purged_run: existing.map_or(0, |activity| activity.purged_run),
+        deleted_at: existing.and_then(|activity| activity.deleted_at),
     };
     asked::check_size(&activity, &activity.content, Some(&alert), &asked.activity_type)?;
     asked.presentation.alert = Some(alert);
@@ -225,6 +228,9 @@ pub fn app_start(
         updated_at: now,
         started_at: now,
         ended_at: None,
+        deleted_run: existing.map_or(0, |activity| activity.deleted_run),
+        purged_run: existing.map_or(0, |activity| activity.purged_run),
+        deleted_at: existing.and_then(|activity| activity.deleted_at),
     };
     asked::check_size(&activity, &activity.content, None, asked.activity_type)?;
     let revision = Presentation::default().revision(&activity, Operation::Start, now);

@@ -72,11 +72,13 @@ impl Signer {
         }
     }
 
-    /// The provider's id of the key.
+    /// The provider's id of the key; a service account's file may be without one.
     pub fn key_id(&self) -> &str {
         match self {
             Signer::ApnsKey { key_id, .. } => key_id,
-            Signer::ServiceAccount { private_key_id, .. } => private_key_id,
+            Signer::ServiceAccount { client_email, private_key_id } => {
+                if private_key_id.is_empty() { client_email } else { private_key_id }
+            }
         }
     }
 }

@@ -1,5 +1,11 @@
 //! Starting, changing and ending activities, and looking at them.
 
+mod apply;
+mod delete;
+
+pub use apply::{Applied, ApplyAsked, apply};
+pub use delete::delete;
+
 use super::{Answered, Call, Page, PageRequest, Service};
 use crate::bus::Ring;
 use crate::clock::Time;
@@ -241,6 +247,7 @@ pub(super) async fn existing(
     activity_id: &str,
 ) -> Result<Activity> {
     let found = store::activities::find(on, workspace, activity_id).await?;
+    let found = found.filter(|activity| !activity.is_deleted());
     found.ok_or_else(|| Error::not_found("activity", activity_id))
 }
 
@@ -260,7 +267,8 @@ async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> {
         activity.external_id = String::new();
         activity.origin = Origin::Backend;
     }
-    if let Some(revision) = store::revisions::get(on, key, accepted.revision).await? {
+    let (run, up_to) = (accepted.run, accepted.revision);
+    if let Some(revision) = store::revisions::newest_for_everyone(on, key, run, up_to).await? {
         if is_later_run {
             activity.started_at = revision.created_at;
         }

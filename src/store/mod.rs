@@ -29,6 +29,7 @@ pub mod api_keys;
 pub mod apps;
 pub mod clock;
 pub mod credentials;
+pub mod deletions;
 pub mod deliveries;
 pub mod delivery_counts;
 pub mod devices;

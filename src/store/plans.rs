@@ -41,6 +41,7 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (shards::next_due().build(backend), "shards_due"),
         (shards::behind().build(backend), "shards_behind"),
         (activities::unmarked().build(backend), "activities_unmarked"),
+        (activities::to_purge().build(backend), "activities_to_purge"),
         (expansions::pending().build(backend), "expansions_pending"),
         (members::exceptional(ShardId::generate()).build(backend), "subscriptions_exceptional"),
         (

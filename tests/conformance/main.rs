@@ -11,6 +11,7 @@ mod activities;
 mod audiences;
 #[path = "../databases/mod.rs"]
 mod databases;
+mod deletions;
 mod deliveries;
 mod leases;
 mod log;
@@ -73,6 +74,10 @@ facts! {
         of_a_contact_the_latest_device_that_can_show_it_is_taken,
         a_device_belongs_by_contact_by_id_or_by_workspace,
         a_candidate_brings_its_newest_good_push_to_start_token,
+    }
+    deletions {
+        deleted_runs_are_removed_in_batches_and_nothing_else,
+        an_activity_with_deleted_runs_is_found_until_it_is_purged,
     }
     leases {
         a_due_shard_is_claimed_once_until_its_lease_is_over,

@@ -155,6 +155,9 @@ impl World {
             updated_at: NOW,
             started_at: NOW,
             ended_at: None,
+            deleted_run: 0,
+            purged_run: 0,
+            deleted_at: None,
         }
     }
 

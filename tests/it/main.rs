@@ -8,6 +8,7 @@ mod bad_numbers;
 mod bad_state;
 mod calls;
 mod contract;
+mod declare;
 mod delivery;
 mod flight;
 mod harness;

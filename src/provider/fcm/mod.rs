@@ -35,6 +35,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -127,6 +128,12 @@ impl Fcm {
             clock,
         };
         Ok(Fcm { shared: Arc::new(shared) })
+    }
+
+    /// The longest that an answer takes from the moment at which its push was handed over.
+    pub fn answer_max(&self) -> Duration {
+        let Config { connect_timeout_ms, request_timeout_ms, .. } = self.shared.config;
+        Duration::from_millis(connect_timeout_ms + 2 * request_timeout_ms)
     }
 
     /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the sum of the

@@ -36,7 +36,8 @@ pub(super) async fn find_subscription(
     }
     let activity_type = registration.activity_type(tx, Some(&activity)).await?;
     let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
-    let all = store::subscriptions::with_shards(tx, all).await?;
+    let mut all = store::subscriptions::with_shards(tx, all).await?;
+    all.retain(|(row, _)| row.place.run > activity.deleted_run);
     let (rows, shards): (Vec<Subscription>, Vec<Shard>) = all.into_iter().unzip();
     let expansion = store::expansions::find(&tx.glance(), activity.key, activity.run).await?;
     let in_audience = match &expansion {
