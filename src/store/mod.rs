@@ -37,6 +37,7 @@ pub mod events;
 pub mod expansions;
 pub mod keyring;
 pub mod requests;
+pub mod retention;
 pub mod revisions;
 pub mod shards;
 pub mod subscriptions;

@@ -3,7 +3,7 @@
 
 use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
-use super::{Config, Store, activities, expansions, members, shards};
+use super::{Config, Store, activities, expansions, members, retention, shards};
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
 use crate::domain::ids::{ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, WorkspaceId};
@@ -42,6 +42,11 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (shards::behind().build(backend), "shards_behind"),
         (activities::unmarked().build(backend), "activities_unmarked"),
         (activities::to_purge().build(backend), "activities_to_purge"),
+        (activities::ended(Time(0)).build(backend), "activities_ended"),
+        (activities::with_earlier_runs().build(backend), "activities_with_earlier_runs"),
+        (retention::old_deliveries(Time(0)).build(backend), "sqlite_autoindex_deliveries_1"),
+        (retention::old_requests(Time(0)).build(backend), "request_ids_by_age"),
+        (retention::dead_tokens(Time(0)).build(backend), "tokens_dead"),
         (expansions::pending().build(backend), "expansions_pending"),
         (members::exceptional(ShardId::generate()).build(backend), "subscriptions_exceptional"),
         (
