@@ -12,6 +12,7 @@ mod expand;
 mod live;
 mod mark;
 mod purge;
+pub mod retention;
 mod segments;
 mod send;
 mod settle;
