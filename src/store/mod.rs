@@ -20,6 +20,7 @@ mod on;
 mod plans;
 mod postgres;
 mod progress;
+mod reach;
 mod sqlite;
 mod targets;
 
@@ -39,6 +40,7 @@ pub mod expansions;
 pub mod keyring;
 pub mod recipients;
 pub mod requests;
+pub mod retention;
 pub mod revisions;
 pub mod segment_members;
 pub mod segment_pages;
