@@ -20,7 +20,8 @@ fn the_demo_lands_on_every_phone_and_leaves_nothing_behind() {
                Delayed 20 minutes > Delayed 20 minutes > In Air > Landed";
     let late = "Scheduled [lit up] > Boarding > Delayed 20 minutes > In Air > Landed";
     let joined = "Check-in [by the app itself] > Check-in > Scheduled [lit up] > Gate B12 > \
-                  Boarding [lit up] > Delayed 20 minutes > In Air > Landed\n    as an ongoing notification of Android";
+                  Boarding [lit up] > Delayed 20 minutes > In Air > Landed\n    \
+                  as an ongoing notification of Android";
     let live = "Scheduled [lit up] > Gate B12 > Boarding [lit up] > Delayed 20 minutes > In Air > \
                 Landed\n    as a Live Update of Android";
     for words in [
