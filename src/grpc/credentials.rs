@@ -139,11 +139,12 @@ fn read_service_account(json: &SecretString, violations: &mut Violations) -> (Si
         Ok(Inspected { project_id, client_email, private_key_id }) => {
             (Signer::ServiceAccount { client_email, private_key_id }, project_id)
         }
-        Err(wrong) => {
-            let wrong = wrong.into_iter().map(|Violation { field, description }| {
-                if field.is_empty() { description } else { format!("{field} {description}") }
-            });
-            violations.add("service_account_json", wrong.collect::<Vec<_>>().join("; "));
+        Err(problems) => {
+            for Violation { field: member, description } in problems {
+                let field = "service_account_json";
+                let member = if member.is_empty() { member } else { format!(".{member}") };
+                violations.add(format!("{field}{member}"), description);
+            }
             (blank(), String::new())
         }
     }

@@ -7,12 +7,12 @@ use crate::calls::{
 use crate::harness::{World, shows};
 use crate::tables::at_rest;
 use tidings::proto::v1::{
-    ApnsEnvironment, Audience, CreateAppRequest, CreateWorkspaceRequest, DeleteAppRequest,
-    DeleteCredentialRequest, GetActivityRequest, GetAppRequest, GetDeliveryStatsRequest,
-    GetDeviceRequest, ListActivitiesRequest, ListCredentialsRequest, ListDeliveriesRequest,
-    ListDevicesRequest, ListSubscriptionsRequest, Platform, RegisterTokenRequest,
-    ReportActivityStateRequest, RevokeTokenRequest, StartActivityRequest, Target,
-    WatchActivityRequest,
+    ApnsEnvironment, Audience, CreateAppRequest, CreateWorkspaceRequest, DeleteActivityRequest,
+    DeleteAppRequest, DeleteCredentialRequest, ExportDeliveriesRequest, GetActivityRequest,
+    GetAppRequest, GetDeliveryStatsRequest, GetDeviceRequest, ListActivitiesRequest,
+    ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest, ListSubscriptionsRequest,
+    Platform, RegisterTokenRequest, ReportActivityStateRequest, RevokeTokenRequest,
+    StartActivityRequest, Target, WatchActivityRequest,
 };
 use tonic::{Code, Response};
 
@@ -71,6 +71,11 @@ async fn what_is_another_workspaces_is_not_there() {
     absent(activities.get_activity(GetActivityRequest { activity_id: id() }).await);
     absent(activities.update_activity(update(ACTIVITY, "Hijacked")).await);
     absent(activities.end_activity(end(ACTIVITY)).await);
+    absent(
+        activities
+            .delete_activity(DeleteActivityRequest { activity_id: id(), ..Default::default() })
+            .await,
+    );
     absent(activities.watch_activity(WatchActivityRequest { activity_id: id() }).await);
     let request = ListSubscriptionsRequest { activity_id: id(), ..Default::default() };
     absent(activities.list_subscriptions(request).await);
@@ -106,6 +111,10 @@ async fn what_is_another_workspaces_is_not_there() {
         ListDeliveriesRequest { contact_key: CONTACT.to_owned(), ..Default::default() },
     ] {
         assert!(of(twin.log().list_deliveries(request).await).deliveries.is_empty());
+    }
+    let mut exported = of(twin.log().export_deliveries(ExportDeliveriesRequest::default()).await);
+    while let Some(message) = exported.message().await.expect("a message") {
+        assert!(message.deliveries.is_empty());
     }
     let request = GetDeliveryStatsRequest { activity_id: id(), ..Default::default() };
     absent(twin.log().get_delivery_stats(request).await);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use tidings::bus::Bus;
 use tidings::clock::{Clock, MARK_LEAD, Time};
+use tidings::domain::delivery::Labels;
 use tidings::domain::ids::{AppId, WorkspaceId};
 use tidings::domain::platform::Build;
 use tidings::domain::push::Environment;
@@ -40,6 +41,7 @@ impl Database {
         let workspace = Workspace {
             id: WorkspaceId::generate(),
             name: "default".to_owned(),
+            delivery_labels: Labels::default(),
             created_at: BEGIN,
             updated_at: BEGIN,
         };

@@ -2,7 +2,7 @@
 
 use super::push::{environment, operation};
 use super::time;
-use crate::domain::delivery::{Provider, Status};
+use crate::domain::delivery::{Labels, Provider, Status};
 use crate::domain::outcome::Class;
 use crate::domain::reasons;
 use crate::domain::subscription::Reason;
@@ -62,7 +62,7 @@ pub fn class(class: Option<Class>) -> v1::ReasonClass {
 }
 
 /// A row of the send log.
-pub fn delivery(logged: &LoggedDelivery) -> v1::Delivery {
+pub fn delivery(logged: &LoggedDelivery, labels: Labels) -> v1::Delivery {
     let row = &logged.delivery;
     let remedy = match (row.status, Reason::from_word(&row.reason)) {
         (Status::Accepted, _) => "",
@@ -92,11 +92,12 @@ pub fn delivery(logged: &LoggedDelivery) -> v1::Delivery {
         send_time: Some(time::to_proto(row.sent_at)),
         answer_time: row.answered_at.map(time::to_proto),
         provider: provider(row.provider).into(),
+        label: labels.label(row.status).to_owned(),
     }
 }
 
 /// How many pushes had the same outcome.
-pub fn count(count: &DeliveryCount) -> v1::DeliveryCount {
+pub fn count(count: &DeliveryCount, labels: Labels) -> v1::DeliveryCount {
     v1::DeliveryCount {
         operation: operation(count.operation).into(),
         provider: provider(count.provider).into(),
@@ -104,5 +105,6 @@ pub fn count(count: &DeliveryCount) -> v1::DeliveryCount {
         reason: count.reason.clone(),
         reason_class: class(count.class).into(),
         pushes: count.pushes,
+        label: labels.label(count.status).to_owned(),
     }
 }

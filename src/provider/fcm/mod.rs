@@ -35,9 +35,13 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+
+/// How much later than its time limits an answer may be noticed.
+const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 
 /// Pushes that go the same way: to one project, by one service account.
 #[derive(Debug)]
@@ -127,6 +131,12 @@ impl Fcm {
             clock,
         };
         Ok(Fcm { shared: Arc::new(shared) })
+    }
+
+    /// The longest that an answer takes from the moment at which its push was handed over.
+    pub fn answer_max(&self) -> Duration {
+        let config = &self.shared.config;
+        config.connect_timeout() + config.request_timeout() + ANSWER_MARGIN
     }
 
     /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the timeouts for
