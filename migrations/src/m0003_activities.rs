@@ -65,6 +65,10 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     tables::create(manager, table).await?;
+    activity_indexes(manager).await
+}
+
+async fn activity_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let index = Index::create()
         .name("activities_by_activity_id")
         .table("activities")
@@ -177,6 +181,7 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .name("expansions_pending")
         .table("expansions")
         .col("created_at")
+        .col("activity_key")
         .and_where(Expr::col("done").not())
         .to_owned();
     manager.create_index(index).await

@@ -1,6 +1,7 @@
 //! Expansions: audiences on their way to becoming subscriptions.
 
 pub use super::audience::{Candidate, audience_page, candidates_of, devices_page, latest};
+pub use super::reach::{count_devices, count_open};
 
 use super::codes::Code;
 use super::entity::expansion::{Column, Entity};
@@ -50,5 +51,8 @@ pub async fn forget(tx: &Tx, id: ExpansionId) -> Result<()> {
 }
 
 pub(super) fn pending() -> Select<Entity> {
-    Entity::find().filter(Expr::col(Column::Done).not()).order_by_asc(Column::CreatedAt)
+    Entity::find()
+        .filter(Expr::col(Column::Done).not())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::ActivityKey)
 }

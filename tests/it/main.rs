@@ -8,6 +8,8 @@ mod bad_numbers;
 mod bad_state;
 mod calls;
 mod contract;
+#[path = "../databases/mod.rs"]
+mod databases;
 mod declare;
 mod delivery;
 mod flight;
@@ -15,6 +17,8 @@ mod google;
 mod harness;
 mod keys;
 mod lists;
+#[cfg(feature = "postgres-tests")]
+mod outages;
 mod repeats;
 mod secrets;
 mod segments;
@@ -24,4 +28,6 @@ mod streams;
 mod tables;
 mod tenants;
 mod watches;
+#[cfg(feature = "postgres-tests")]
+mod wire;
 mod writes;

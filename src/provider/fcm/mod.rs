@@ -40,7 +40,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-/// How much later than its time limits an answer may be noticed.
+/// What an answer may take beside the timeouts.
 const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 
 /// Pushes that go the same way: to one project, by one service account.
@@ -133,10 +133,10 @@ impl Fcm {
         Ok(Fcm { shared: Arc::new(shared) })
     }
 
-    /// The longest that an answer takes from the moment at which its push was handed over.
+    /// How long after a push was handed over its answer may come: both timeouts, and a second for the way back.
     pub fn answer_max(&self) -> Duration {
-        let config = &self.shared.config;
-        config.connect_timeout() + config.request_timeout() + ANSWER_MARGIN
+        let Config { connect_timeout_ms, request_timeout_ms, .. } = self.shared.config;
+        Duration::from_millis(connect_timeout_ms + request_timeout_ms) + ANSWER_MARGIN
     }
 
     /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the timeouts for
