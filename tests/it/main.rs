@@ -10,6 +10,7 @@ mod calls;
 mod contract;
 mod declare;
 mod delivery;
+mod devices;
 mod flight;
 mod harness;
 mod keys;
