@@ -51,8 +51,8 @@ pub struct Delivery {
     pub attempt: i32,
     /// `apns-id`.
     pub apns_id: Option<Uuid>,
-    /// `apns-unique-id`, in the sandbox.
-    pub apns_unique_id: Option<String>,
+    /// The provider's own name of the push: `apns-unique-id`, in the sandbox, or Google's.
+    pub provider_message_id: Option<String>,
     /// When it was sent, or found not to be possible.
     pub sent_at: Time,
     /// When the answer came.
@@ -82,4 +82,31 @@ pub enum Status {
     Unknown,
     /// No push was made.
     Skipped,
+}
+
+/// Whose words a workspace sees beside our own status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Labels {
+    /// Ours.
+    #[default]
+    Tidings,
+    /// Those of Dengage's send log: "Completed" and "Error".
+    Dengage,
+    /// The same as its step by step guide has them: "Delivered" and "Error".
+    DengageDelivered,
+}
+
+impl Labels {
+    /// What people read. Dengage has one word for everything that was not taken, whatever the reason.
+    pub fn label(self, status: Status) -> &'static str {
+        match (self, status) {
+            (Labels::Tidings, Status::Accepted) => "Accepted",
+            (Labels::Tidings, Status::Failed) => "Failed",
+            (Labels::Tidings, Status::Unknown) => "Unknown",
+            (Labels::Tidings, Status::Skipped) => "Skipped",
+            (Labels::Dengage, Status::Accepted) => "Completed",
+            (Labels::DengageDelivered, Status::Accepted) => "Delivered",
+            (Labels::Dengage | Labels::DengageDelivered, _) => "Error",
+        }
+    }
 }

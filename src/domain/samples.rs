@@ -136,6 +136,13 @@ pub(crate) fn pending_start(shard: &Shard) -> Subscription {
     }
 }
 
+/// The same member on an Android device, whose pushes go by the device's token.
+pub(crate) fn android(mut subscription: Subscription) -> Subscription {
+    subscription.place.route = Route::Fcm;
+    subscription.card = Card::default();
+    subscription
+}
+
 /// A second card.
 pub(crate) fn second() -> Card {
     Card { token: Some(TokenId::generate()), device_activity_id: Some("B".to_owned()) }

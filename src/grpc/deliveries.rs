@@ -40,8 +40,9 @@ impl DeliveryService for Edge {
         };
         let found =
             deliveries::list(&self.service, principal.workspace, &filter, &listing.page).await?;
+        let labels = deliveries::labels(&self.service, principal.workspace).await?;
         Ok(Response::new(ListDeliveriesResponse {
-            deliveries: found.items.iter().map(delivery).collect(),
+            deliveries: found.items.iter().map(|row| delivery(row, labels)).collect(),
             next_page_token: self.next(&listing, found.next.as_deref()),
         }))
     }
@@ -51,7 +52,7 @@ impl DeliveryService for Edge {
         request: Request<ExportDeliveriesRequest>,
     ) -> Result<Response<Self::ExportDeliveriesStream>> {
         let (principal, request) = authorized(request, Scope::DeliveriesRead)?;
-        let export = Export::new(self.clone(), principal, request)?;
+        let export = Export::new(self.clone(), principal, request).await?;
         let (reader, responses) = mpsc::channel(export::WAITING_MAX);
         tokio::spawn(export.serve(reader));
         Ok(Response::new(ReceiverStream::new(responses)))
@@ -63,10 +64,11 @@ impl DeliveryService for Edge {
     ) -> Result<Response<GetDeliveryStatsResponse>> {
         let (principal, request) = authorized(request, Scope::DeliveriesRead)?;
         let counted = read::counted(&request)?;
+        let labels = deliveries::labels(&self.service, principal.workspace).await?;
         let counts = deliveries::count(&self.service, principal.workspace, counted).await?;
         Ok(Response::new(GetDeliveryStatsResponse {
             pushes: counts.iter().map(|count| count.pushes).sum(),
-            counts: counts.iter().map(count).collect(),
+            counts: counts.iter().map(|row| count(row, labels)).collect(),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Page, PageRequest, Service};
 use crate::clock::Time;
+use crate::domain::delivery::Labels;
 use crate::domain::ids::{DeliveryId, WorkspaceId};
 use crate::domain::revision::Run;
 use crate::error::{Error, Result};
@@ -35,6 +36,12 @@ pub async fn list(
     let order = (Order::NewestFirst, rows);
     let found = store::deliveries::list(service.store.reader(), workspace, filter, order).await?;
     Ok(Page { items: found.rows, next: found.next.map(|id| id.to_string()) })
+}
+
+/// The words that the workspace sees beside our status.
+pub async fn labels(service: &Service, workspace: WorkspaceId) -> Result<Labels> {
+    let found = store::workspaces::find(service.store.reader(), workspace).await?;
+    Ok(found.map(|workspace| workspace.delivery_labels).unwrap_or_default())
 }
 
 /// A part of an export.

@@ -187,8 +187,14 @@ async fn register_within(
         end_for_old_contact(tx, &before, &mut change, now).await?;
     }
     super::tokens::permitted(tx, &before, &device, &mut change, now).await?;
-    change.devices.push(device);
+    let opened = before.obstacle().is_some() && device.obstacle().is_none();
+    change.devices.push(device.clone());
     store::apply(tx, change).await?;
+    if opened {
+        let mut change = Change::default();
+        super::tokens::rearm(tx, &device, &mut change, now).await?;
+        store::apply(tx, change).await?;
+    }
     Ok(created)
 }
 

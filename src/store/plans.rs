@@ -3,10 +3,15 @@
 
 use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
-use super::{Config, Store, activities, devices, expansions, members, shards};
+use super::segment_members;
+use super::{
+    Config, Store, activities, devices, expansions, members, recipients, segments, shards,
+};
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
-use crate::domain::ids::{ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, WorkspaceId};
+use crate::domain::ids::{
+    ActivityKey, AppId, DeliveryId, DeviceKey, SegmentKey, ShardId, WorkspaceId,
+};
 use crate::domain::push::Operation;
 use sea_orm::{ConnectionTrait, QueryTrait, Statement};
 use tempfile::TempDir;
@@ -44,6 +49,13 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (activities::to_purge().build(backend), "activities_to_purge"),
         (devices::to_purge().build(backend), "devices_to_purge"),
         (expansions::pending().build(backend), "expansions_pending"),
+        (segments::deleted().build(backend), "segments_deleted"),
+        (segment_members::removed().build(backend), "segment_members_removed"),
+        (recipients::live_segments().build(backend), "recipients_live"),
+        (
+            segment_members::changed_after(SegmentKey::generate(), 1, "a").build(backend),
+            "segment_members_changed",
+        ),
         (members::exceptional(ShardId::generate()).build(backend), "subscriptions_exceptional"),
         (
             members::looked_for(ShardId::generate(), Time(0)).build(backend),

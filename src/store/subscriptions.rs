@@ -21,7 +21,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use std::collections::HashMap;
 
 /// States in which something may still happen to a subscription of an active run.
-const OPEN: [State; 5] = [
+pub(super) const OPEN: [State; 5] = [
     State::PendingStart,
     State::PendingToken,
     State::Active,
@@ -116,6 +116,34 @@ pub async fn open_of_device(on: &impl On, device: DeviceKey) -> Result<Vec<Subsc
         .filter(Column::DeviceKey.eq(device.0))
         .filter(Column::State.is_in(OPEN.map(Code::code)))
         .order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Those of a device that ended since then, oldest first.
+pub async fn ended_of_device(
+    on: &impl On,
+    device: DeviceKey,
+    since: Time,
+) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::DeviceKey.eq(device.0))
+        .filter(Column::State.eq(State::Ended.code()))
+        .filter(Column::UpdatedAt.gte(since.0))
+        .order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Those of these devices in a run that are not over. At most a thousand at once.
+pub async fn open_of_devices_in_run(
+    on: &impl On,
+    (activity, run): (ActivityKey, Run),
+    devices: &[DeviceKey],
+) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .filter(Column::DeviceKey.is_in(devices.iter().map(|device| device.0)))
+        .filter(Column::State.is_in(OPEN.map(Code::code)));
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 

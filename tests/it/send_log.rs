@@ -1,13 +1,17 @@
 //! The send log: its filters, its export and its counts, what they refuse, and what others see of it.
 
+mod export;
+
 use crate::bad_input::{ACTIVE, Bench};
-use crate::calls::{CONTACT, Caller, device, refused, update};
+use crate::calls::{CONTACT, Caller, device, refused, strings, update};
 use crate::harness::{World, shows};
-use prost_types::Timestamp;
+use prost_types::{FieldMask, Timestamp};
+use std::collections::BTreeSet;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::{
-    DeliveryStatus, GetDeliveryStatsRequest, ListDeliveriesRequest, Operation, Provider,
-    ReasonClass, RegisterDeviceRequest,
+    DeliveryLabels, DeliveryStatus, ExportDeliveriesRequest, GetDeliveryStatsRequest,
+    GetWorkspaceRequest, ListDeliveriesRequest, Operation, Provider, ReasonClass,
+    RegisterDeviceRequest, UpdateWorkspaceRequest,
 };
 use tidings::simulator::Phone;
 use tonic::Code;
@@ -115,6 +119,49 @@ async fn rows_are_filtered_by_provider_and_by_the_fallback() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn labels_are_the_words_that_the_workspace_has_chosen() {
+    let (world, caller, _phone) = flown().await;
+    let labels = async || {
+        let rows = world.deliveries("A").await.into_iter();
+        let of_rows: BTreeSet<String> = rows.map(|row| row.label).collect();
+        let request = GetDeliveryStatsRequest { activity_id: "A".to_owned(), ..default() };
+        let counts = caller.log().get_delivery_stats(request).await.expect("counts").into_inner();
+        let of_counts: BTreeSet<String> =
+            counts.counts.into_iter().map(|count| count.label).collect();
+        assert_eq!(of_rows, of_counts);
+        of_rows
+    };
+    let both = |one: &str, other: &str| BTreeSet::from([one.to_owned(), other.to_owned()]);
+    assert_eq!(labels().await, both("Accepted", "Skipped"));
+    let own = caller.workspaces().get_workspace(default::<GetWorkspaceRequest>()).await;
+    let workspace = own.expect("a workspace").into_inner().workspace.expect("a workspace");
+    assert_eq!(workspace.delivery_labels(), DeliveryLabels::Tidings);
+    let update = async |name: &str, labels: DeliveryLabels, paths: &[&str]| {
+        let request = UpdateWorkspaceRequest {
+            workspace_id: workspace.workspace_id.clone(),
+            name: name.to_owned(),
+            delivery_labels: labels.into(),
+            update_mask: Some(FieldMask { paths: strings(paths) }),
+            ..default()
+        };
+        let updated = caller.workspaces().update_workspace(request).await.expect("updated");
+        let updated = updated.into_inner().workspace.expect("a workspace");
+        (updated.name.clone(), updated.delivery_labels())
+    };
+    let dengage = DeliveryLabels::Dengage;
+    let only_labels = update("", dengage, &["delivery_labels"]).await;
+    assert_eq!(only_labels, ("default".to_owned(), dengage));
+    assert_eq!(labels().await, both("Completed", "Error"));
+    assert_eq!(update("other", DeliveryLabels::Unspecified, &[]).await.1, dengage);
+    assert_eq!(update("third", DeliveryLabels::Tidings, &["name"]).await.1, dengage);
+    update("third", DeliveryLabels::DengageDelivered, &[]).await;
+    assert_eq!(labels().await, both("Delivered", "Error"));
+    let statuses = world.deliveries("A").await;
+    assert!(statuses.iter().any(|row| row.status() == DeliveryStatus::Skipped), "ours stays");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_search_that_is_wrong_in_every_way_names_every_field() {
     let bench = Bench::new().await;
     let (long, never) = ("x".repeat(257), Some(at(i64::MAX)));
@@ -151,6 +198,23 @@ async fn a_search_that_is_wrong_in_every_way_names_every_field() {
         "provider",
     ];
     bench.wrong(&fields, bench.caller.log().list_deliveries(request).await).await;
+    let request = ExportDeliveriesRequest {
+        activity_id: "a\nb".to_owned(),
+        run: Some(-1),
+        revision: Some(-1),
+        operation: 9,
+        device_id: long.clone(),
+        contact_key: long.clone(),
+        app_id: long.clone(),
+        status: 9,
+        reason: long,
+        sent_after: never,
+        sent_before: never,
+        cursor: "nonsense".to_owned(),
+        provider: 9,
+    };
+    let fields = [&["cursor"], &fields[2..]].concat();
+    bench.wrong(&fields, bench.caller.log().export_deliveries(request).await).await;
     bench.world.stop().await;
 }
 

@@ -8,11 +8,11 @@ use crate::harness::{World, shows};
 use crate::tables::at_rest;
 use tidings::proto::v1::{
     ApnsEnvironment, Audience, CreateAppRequest, CreateWorkspaceRequest, DeleteActivityRequest,
-    DeleteAppRequest, DeleteCredentialRequest, DeleteDeviceRequest, GetActivityRequest,
-    GetAppRequest, GetDeliveryStatsRequest, GetDeviceRequest, ListActivitiesRequest,
-    ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest, ListSubscriptionsRequest,
-    Platform, RegisterTokenRequest, ReportActivityStateRequest, RevokeTokenRequest,
-    StartActivityRequest, SyncDeviceRequest, Target, WatchActivityRequest,
+    DeleteAppRequest, DeleteCredentialRequest, DeleteDeviceRequest, ExportDeliveriesRequest,
+    GetActivityRequest, GetAppRequest, GetDeliveryStatsRequest, GetDeviceRequest,
+    ListActivitiesRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
+    ListSubscriptionsRequest, Platform, RegisterTokenRequest, ReportActivityStateRequest,
+    RevokeTokenRequest, StartActivityRequest, SyncDeviceRequest, Target, WatchActivityRequest,
 };
 use tonic::{Code, Response};
 
@@ -64,7 +64,7 @@ async fn what_is_another_workspaces_is_not_there() {
     shows(&phone, 1, "Scheduled").await;
     world.said_everything(&phone).await;
     let (twin, _) = twin(&world).await;
-    let before = at_rest(&world.database()).await;
+    let before = at_rest(world.database()).await;
 
     let id = || ACTIVITY.to_owned();
     let (mut activities, mut devices) = (twin.activities(), twin.devices());
@@ -116,6 +116,10 @@ async fn what_is_another_workspaces_is_not_there() {
     ] {
         assert!(of(twin.log().list_deliveries(request).await).deliveries.is_empty());
     }
+    let mut exported = of(twin.log().export_deliveries(ExportDeliveriesRequest::default()).await);
+    while let Some(message) = exported.message().await.expect("a message") {
+        assert!(message.deliveries.is_empty());
+    }
     let request = GetDeliveryStatsRequest { activity_id: id(), ..Default::default() };
     absent(twin.log().get_delivery_stats(request).await);
     let all = GetDeliveryStatsRequest {
@@ -128,7 +132,7 @@ async fn what_is_another_workspaces_is_not_there() {
     let request = StartActivityRequest { app_ids: vec![world.app_id.clone()], ..start("MINE") };
     let foreign = refused(activities.start_activity(request).await);
     assert_eq!(foreign.fields(), ["app_ids[0]"], "an app of another workspace is no app");
-    before.assert_unchanged(&at_rest(&world.database()).await, "all that");
+    before.assert_unchanged(&at_rest(world.database()).await, "all that");
     world.stop().await;
 }
 
@@ -211,7 +215,7 @@ async fn an_audience_never_crosses() {
         let some =
             tidings::proto::v1::EndActivityRequest { target: Some(target), ..end(&activity_id) };
         of(twin.activities().end_activity(some).await);
-        at_rest(&world.database()).await;
+        at_rest(world.database()).await;
         let request = ListSubscriptionsRequest { activity_id, ..Default::default() };
         let who = of(twin.activities().list_subscriptions(request).await);
         assert!(who.subscriptions.is_empty(), "{who:?}");

@@ -8,11 +8,13 @@
 mod begin;
 mod close;
 mod expand;
+mod leave;
 mod load;
 mod mark;
 mod purge;
 mod settle;
 mod sweep;
+mod tokens;
 
 pub use begin::begin;
 pub use close::{Closing, close_claim, postpone};
@@ -22,3 +24,4 @@ pub use mark::mark;
 pub use purge::{purge_activity, purge_device};
 pub use settle::{Answered, Made, Place, Slice, settle_slice};
 pub use sweep::{new_mark, wake};
+pub use tokens::lose_tokens;

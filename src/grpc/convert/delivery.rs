@@ -2,7 +2,7 @@
 
 use super::push::{environment, operation};
 use super::time;
-use crate::domain::delivery::{Provider, Status};
+use crate::domain::delivery::{Labels, Provider, Status};
 use crate::domain::outcome::Class;
 use crate::domain::reasons;
 use crate::domain::subscription::Reason;
@@ -62,13 +62,15 @@ pub fn class(class: Option<Class>) -> v1::ReasonClass {
 }
 
 /// A row of the send log.
-pub fn delivery(logged: &LoggedDelivery) -> v1::Delivery {
+pub fn delivery(logged: &LoggedDelivery, labels: Labels) -> v1::Delivery {
     let row = &logged.delivery;
     let remedy = match (row.status, Reason::from_word(&row.reason)) {
         (Status::Accepted, _) => "",
         (Status::Skipped, Some(reason)) => reason.sentence(),
         _ => reasons::remedy(row.http_status, &row.reason),
     };
+    let id = row.provider_message_id.clone().unwrap_or_default();
+    let of = |provider| if row.provider == provider { id.clone() } else { String::new() };
     v1::Delivery {
         delivery_id: row.id.to_string(),
         activity_id: logged.activity_id.clone(),
@@ -86,17 +88,19 @@ pub fn delivery(logged: &LoggedDelivery) -> v1::Delivery {
         http_status: i32::from(row.http_status),
         attempt: row.attempt,
         apns_id: row.apns_id.map_or_else(String::new, |id| id.to_string()),
-        apns_unique_id: row.apns_unique_id.clone().unwrap_or_default(),
+        apns_unique_id: of(Provider::Apns),
+        fcm_message_id: of(Provider::Fcm),
         environment: environment(row.environment).into(),
         alert_revision: row.alert_revision,
         send_time: Some(time::to_proto(row.sent_at)),
         answer_time: row.answered_at.map(time::to_proto),
         provider: provider(row.provider).into(),
+        label: labels.label(row.status).to_owned(),
     }
 }
 
 /// How many pushes had the same outcome.
-pub fn count(count: &DeliveryCount) -> v1::DeliveryCount {
+pub fn count(count: &DeliveryCount, labels: Labels) -> v1::DeliveryCount {
     v1::DeliveryCount {
         operation: operation(count.operation).into(),
         provider: provider(count.provider).into(),
@@ -104,5 +108,6 @@ pub fn count(count: &DeliveryCount) -> v1::DeliveryCount {
         reason: count.reason.clone(),
         reason_class: class(count.class).into(),
         pushes: count.pushes,
+        label: labels.label(count.status).to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 //! transaction open, and a slow reader costs no more than the pages that wait for it.
 
 use super::read;
+use crate::domain::delivery::Labels;
 use crate::error;
 use crate::grpc::Edge;
 use crate::grpc::convert::delivery::delivery;
@@ -26,12 +27,13 @@ pub(super) struct Export {
     filters: [u8; 32],
     /// Nothing fits where there is none.
     filter: Option<DeliveryFilter>,
+    labels: Labels,
     cursor: Option<String>,
 }
 
 impl Export {
     /// Checks what is asked.
-    pub(super) fn new(
+    pub(super) async fn new(
         edge: Edge,
         principal: Principal,
         mut request: ExportDeliveriesRequest,
@@ -43,7 +45,8 @@ impl Export {
         let cursor = edge.pages.decode_as("cursor", place, &cursor, &mut violations);
         let filter = read::filter(&as_list(request), &mut violations);
         violations.finish()?;
-        Ok(Export { edge, principal, filters, filter, cursor })
+        let labels = deliveries::labels(&edge.service, principal.workspace).await?;
+        Ok(Export { edge, principal, filters, filter, labels, cursor })
     }
 
     /// Sends until the log is at its end or the reader has gone.
@@ -68,7 +71,7 @@ impl Export {
         };
         let place = Place { workspace, method: METHOD, filters: self.filters };
         let message = ExportDeliveriesResponse {
-            deliveries: part.rows.iter().map(delivery).collect(),
+            deliveries: part.rows.iter().map(|row| delivery(row, self.labels)).collect(),
             cursor: self.edge.pages.encode(place, part.cursor.as_deref()),
         };
         self.filter = part.next.is_some().then_some(filter);

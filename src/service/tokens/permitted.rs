@@ -34,7 +34,7 @@ pub(in crate::service) async fn permitted(
     let open = store::subscriptions::open_of_device(tx, device.key).await?;
     for (mut row, shard) in store::subscriptions::with_shards(tx, open).await? {
         let revived = change.subscriptions.iter().any(|revived| revived.id == row.id);
-        let waited = row.state == State::Unreachable;
+        let waited = row.state == State::Unreachable && !row.place.route.shares_token();
         if waited && !revived && row.reason == Some(Reason::Obstacle(obstacle)) {
             row.touch(&shard, now);
             let reason = Reason::Obstacle(device.obstacle_without_token());

@@ -92,7 +92,8 @@ pub(super) async fn rehouse(
     let (key, run) = (subscription.place.activity, subscription.place.run);
     let wanted = newest_marked(tx, key, run).await?;
     subscription.place.environment = environment;
-    let mut rooms = Rooms::new(store::shards::of_run_with_room(tx, key, run).await?);
+    let room = store::shards::with_room(tx, &subscription.place).await?;
+    let mut rooms = Rooms::new(room.into_iter().collect());
     subscription.shard = rooms.take(subscription.workspace, subscription.place, wanted).id;
     change.shards.extend(rooms.into_due_shards(now));
     change.subscriptions.push(subscription);
