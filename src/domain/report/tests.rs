@@ -112,7 +112,7 @@ fn a_deleted_device_ends_what_it_shows_and_says_so_to_the_end() {
     let shard = shard();
     let mut row = active(&shard);
     assert!(delete_device(&mut row, &shard, NOW).is_empty());
-    assert!(row.closing && row.closing_reason() == Some(Reason::DeviceDeleted));
+    assert!(row.closing && row.reason_of_closing() == Some(Reason::DeviceDeleted));
     let mut waiting = pending_start(&shard);
     let events = delete_device(&mut waiting, &shard, NOW);
     assert_eq!((waiting.state, events.len()), (State::Ended, 1));
