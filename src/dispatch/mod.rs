@@ -10,6 +10,7 @@
 mod claims;
 mod credentials;
 mod expand;
+mod live;
 mod mark;
 mod purge;
 pub mod retention;

@@ -98,6 +98,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         relevance_score: Some(f64::NAN),
         expected_revision: Some(-1),
         validate_only: false,
+        audience_mode: 9,
     };
     let fields = [
         "request_id",
@@ -109,6 +110,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         "audience",
         "app_ids[0]",
         "device_preference",
+        "audience_mode",
         "alert.title",
         "priority",
         "relevance_score",

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "what stands around a test fails the test")]
 #![expect(clippy::indexing_slicing, reason = "what stands around a test fails the test")]
 
+mod audiences;
 mod bad_input;
 mod bad_numbers;
 mod bad_state;
