@@ -13,6 +13,7 @@ use crate::grpc::page::PageTokens;
 use crate::grpc::{self, Edge};
 use crate::http;
 use crate::provider::apns::{Apns, validate_key};
+use crate::provider::fcm::Fcm;
 use crate::service::{self, Service, api_keys};
 use crate::store::{self, Store};
 use anyhow::{Context, anyhow};
@@ -41,6 +42,7 @@ pub struct Server {
     store: Store,
     dispatcher: Dispatcher,
     apns: Apns,
+    fcm: Fcm,
     ready: watch::Sender<bool>,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
@@ -60,6 +62,7 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
     }
     let bus = Bus::new();
     let apns = Apns::new(config.apns.clone(), clock.clone()).map_err(refused)?;
+    let fcm = Fcm::new(config.fcm.clone(), clock.clone()).map_err(refused)?;
     let service = Service::new(service::Parts {
         store: store.clone(),
         keyring: Arc::clone(&keys.keyring),
@@ -72,6 +75,7 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
     let dispatcher = Dispatcher::new(dispatch::Parts {
         store: store.clone(),
         apns: apns.clone(),
+        fcm: fcm.clone(),
         keyring: keys.keyring,
         clock,
         bus,
@@ -87,6 +91,7 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
         store,
         dispatcher,
         apns,
+        fcm,
         ready,
         stop,
         tasks: Vec::new(),
@@ -174,6 +179,7 @@ impl Server {
             }
         }
         self.apns.drain().await;
+        self.fcm.drain().await;
         self.store.close().await;
     }
 }

@@ -40,6 +40,7 @@ async fn workspaces(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .table("workspaces")
         .col(pk_uuid("id"))
         .col(text_uniq("name"))
+        .col(small_integer("delivery_labels"))
         .col(big_integer("created_at"))
         .col(big_integer("updated_at"))
         .to_owned();

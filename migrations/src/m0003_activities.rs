@@ -53,6 +53,9 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("updated_at"))
         .col(big_integer("started_at"))
         .col(big_integer_null("ended_at"))
+        .col(big_integer("deleted_run"))
+        .col(big_integer("purged_run"))
+        .col(big_integer_null("deleted_at"))
         .foreign_key(
             ForeignKey::create()
                 .name("activities_of_workspace")
@@ -62,6 +65,10 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     tables::create(manager, table).await?;
+    activity_indexes(manager).await
+}
+
+async fn activity_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let index = Index::create()
         .name("activities_by_activity_id")
         .table("activities")
@@ -90,6 +97,13 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .table("activities")
         .col("key")
         .and_where(Expr::col("marked_revision").lt(Expr::col("revision")))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("activities_to_purge")
+        .table("activities")
+        .col("deleted_at")
+        .and_where(Expr::col("purged_run").lt(Expr::col("deleted_run")))
         .to_owned();
     manager.create_index(index).await
 }
@@ -134,17 +148,19 @@ async fn revisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("expansions")
+        .col(pk_uuid("id"))
         .col(uuid("activity_key"))
         .col(big_integer("run"))
         .col(uuid("workspace_id"))
+        .col(small_integer("verb"))
         .col(text("audience"))
+        .col(uuid_null("segment_key"))
         .col(text("cursor"))
         .col(boolean("done"))
         .col(big_integer("created_at"))
         .col(uuid_null("lease_owner"))
         .col(big_integer("lease_epoch").default(0))
         .col(big_integer_null("lease_until"))
-        .primary_key(Index::create().col("activity_key").col("run"))
         .foreign_key(
             ForeignKey::create()
                 .name("expansions_of_activity")
@@ -154,6 +170,13 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     tables::create(manager, table).await?;
+    let index = Index::create()
+        .name("expansions_by_run")
+        .table("expansions")
+        .col("activity_key")
+        .col("run")
+        .to_owned();
+    manager.create_index(index).await?;
     let index = Index::create()
         .name("expansions_pending")
         .table("expansions")

@@ -7,6 +7,7 @@ use crate::domain::push::Environment;
 use crate::domain::tenant::Signer;
 use crate::error::{Error, Result};
 use crate::provider::Credential;
+use crate::provider::fcm::ServiceAccount;
 use crate::secrets::Context;
 use crate::store;
 use std::collections::HashMap;
@@ -19,7 +20,16 @@ const LIFE: Duration = Duration::from_secs(5);
 const ENTRIES_MAX: usize = 10_000;
 
 /// When a credential was read, and that it was there.
-type Entry = (Time, Option<Arc<Credential>>);
+type Entry = (Time, Option<Signing>);
+
+/// What signs the pushes of an app.
+#[derive(Clone, Debug)]
+pub(super) enum Signing {
+    /// A key of Apple's.
+    Apns(Arc<Credential>),
+    /// A service account of Google's.
+    Google(Arc<ServiceAccount>),
+}
 
 /// Credentials by app and world.
 #[derive(Debug, Default)]
@@ -29,12 +39,12 @@ pub(super) struct Cache {
 
 impl Dispatcher {
     /// The credential that signs pushes of the app, if there is one.
-    pub(super) async fn credential(
+    pub(super) async fn signing(
         &self,
         workspace: WorkspaceId,
         app: AppId,
         environment: Environment,
-    ) -> Result<Option<Arc<Credential>>> {
+    ) -> Result<Option<Signing>> {
         let now = self.shared.clock.now();
         if let Some(kept) = self.kept(app, environment, now) {
             return Ok(kept);
@@ -47,15 +57,15 @@ impl Dispatcher {
                 let context = Context::credential(&workspace, &row);
                 let secret = self.shared.keyring.open_text(&sealed.sealed, context);
                 let secret = secret.map_err(Error::internal)?;
-                match sealed.signer {
-                    Signer::ApnsKey { key_id, team_id, .. } => Some(Arc::new(Credential {
-                        id: sealed.id,
-                        key_id,
-                        team_id,
-                        key_p8: secret,
-                    })),
-                    Signer::ServiceAccount { .. } => None,
-                }
+                let id = sealed.id;
+                Some(match sealed.signer {
+                    Signer::ApnsKey { key_id, team_id, .. } => {
+                        Signing::Apns(Arc::new(Credential { id, key_id, team_id, key_p8: secret }))
+                    }
+                    Signer::ServiceAccount { .. } => {
+                        Signing::Google(Arc::new(ServiceAccount { id, json: secret }))
+                    }
+                })
             }
         };
         let mut entries = self.entries();
@@ -67,12 +77,7 @@ impl Dispatcher {
     }
 
     #[expect(clippy::option_option, reason = "not kept, or kept that there is none")]
-    fn kept(
-        &self,
-        app: AppId,
-        environment: Environment,
-        now: Time,
-    ) -> Option<Option<Arc<Credential>>> {
+    fn kept(&self, app: AppId, environment: Environment, now: Time) -> Option<Option<Signing>> {
         let entries = self.entries();
         let (since, credential) = entries.get(&(app, environment))?;
         (now.since(*since) < LIFE).then(|| credential.clone())

@@ -10,6 +10,8 @@
 mod credentials;
 mod expand;
 mod mark;
+mod purge;
+mod segments;
 mod send;
 mod settle;
 mod shard_task;
@@ -22,6 +24,7 @@ use crate::domain::ids::ShardId;
 use crate::domain::plan::Present;
 use crate::error::Result;
 use crate::provider::apns::Apns;
+use crate::provider::fcm::Fcm;
 use crate::secrets::Keyring;
 use crate::store::{self, Store};
 use std::collections::HashSet;
@@ -50,11 +53,14 @@ pub struct Dispatcher {
 struct Shared {
     store: Store,
     apns: Apns,
+    fcm: Fcm,
     keyring: Arc<Keyring>,
     clock: Clock,
     bus: Bus,
     process_start_s: i64,
     clock_mark_ms: AtomicI64,
+    purge_at_ms: AtomicI64,
+    segments_swept_ms: AtomicI64,
     claimed: Mutex<HashSet<ShardId>>,
     shards: Arc<Semaphore>,
     unsettled: Arc<Semaphore>,
@@ -68,6 +74,7 @@ struct Shared {
 pub struct Parts {
     pub store: Store,
     pub apns: Apns,
+    pub fcm: Fcm,
     pub keyring: Arc<Keyring>,
     pub clock: Clock,
     pub bus: Bus,
@@ -87,11 +94,14 @@ impl Dispatcher {
             credentials: credentials::Cache::default(),
             store: parts.store,
             apns: parts.apns,
+            fcm: parts.fcm,
             keyring: parts.keyring,
             clock: parts.clock,
             bus: parts.bus,
             process_start_s,
             clock_mark_ms: AtomicI64::new(i64::MIN / 2),
+            purge_at_ms: AtomicI64::new(i64::MIN),
+            segments_swept_ms: AtomicI64::new(i64::MIN / 2),
             claimed: Mutex::default(),
             shards: Arc::new(Semaphore::new(SHARDS_AT_ONCE)),
             unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
@@ -133,6 +143,8 @@ impl Dispatcher {
         self.mark_all().await?;
         self.expand_all().await?;
         self.claim_all().await?;
+        self.purge().await?;
+        self.sweep_segments().await?;
         let now = self.shared.clock.now();
         let claimed = self.claimed_shards();
         let next = store::shards::next_due_all_workspaces(self.reader(), &claimed).await?;

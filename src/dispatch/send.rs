@@ -1,31 +1,29 @@
-//! Makes the pushes of one slice: starts are written ahead, then everything is stamped, built and handed over.
+//! Makes the pushes of one slice: starts are written ahead, then everything is stamped, built and handed over to the
+//! provider of its route.
 
+mod apns;
+mod fcm;
+
+use super::credentials::Signing;
 use super::steps::{self, Made, Planned, Work};
 use super::{Claim, Dispatcher};
 use crate::clock::Time;
+use crate::domain::delivery::Provider;
+use crate::domain::ids::DeviceKey;
 use crate::domain::outcome::Outcome;
-use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Payload};
 use crate::domain::plan::{Kind, Plan};
-use crate::domain::push::{Alert, Priority};
+use crate::domain::push::{Alert, Operation};
 use crate::domain::reasons::{CREDENTIAL_MISSING, TOKEN_UNREADABLE};
 use crate::domain::revision::{Number, Revision};
 use crate::domain::settle::Sent;
+use crate::domain::token::{Token, TokenKind};
 use crate::error::Result;
-use crate::provider::{Answer, Batch, Push};
+use crate::provider::Answer;
 use crate::secrets::Context;
 use crate::store::Lane;
 use bytes::Bytes;
 use secrecy::SecretString;
-use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::mpsc;
-
-/// How long Apple keeps a push for a device that is offline where the content has no time of its own: as long as a card
-/// may be active.
-/// <https://developer.apple.com/documentation/activitykit/displaying-live-data-with-live-activities>
-const STORED_FOR: Duration = Duration::from_hours(8);
-/// How long Apple keeps a start: a card that appears much later is a surprise.
-const START_STORED_FOR: Duration = Duration::from_hours(1);
 
 /// A slice under way: its answers come by number.
 #[derive(Debug)]
@@ -59,39 +57,43 @@ pub(super) async fn begin(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Re
 pub(super) async fn send(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Result<UnderWay> {
     let dispatcher = &claim.dispatcher;
     let place = work.shard.place;
-    let credential =
-        dispatcher.credential(work.shard.workspace, place.app, place.environment).await?;
+    let signing = dispatcher.signing(work.shard.workspace, place.app, place.environment).await?;
     let now = dispatcher.shared.clock.now();
-    let (mut made, mut failed, mut pushes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut made, mut failed, mut ready) = (Vec::new(), Vec::new(), Vec::new());
     let mut bodies = Bodies::default();
     for (index, mut planned) in slice.into_iter().enumerate() {
         let stamp = planned.plan.stamp(now);
-        let body = bodies.body(work, &mut planned, stamp, now);
+        let body = bodies.body(work, &mut planned, (stamp, now));
         match dispatcher.open(&planned) {
-            Ok(token) if credential.is_some() => pushes.push(Push {
-                index,
-                token,
-                apns_id: planned.plan.apns_id(place.run),
-                priority: priority(work, &planned.plan),
-                expiration: expiration(work, &planned.plan, now),
-                body,
-            }),
+            Ok(token) if signing.is_some() => {
+                let Planned { plan, subscription, token: Token { kind, .. }, .. } = &planned;
+                let (plan, device, kind) = (plan.clone(), subscription.device, *kind);
+                ready.push(Ready { index, plan, device, kind, token, body });
+            }
             Ok(_) => failed.push((index, Outcome::NotSent { reason: CREDENTIAL_MISSING })),
             Err(reason) => failed.push((index, Outcome::NotSent { reason })),
         }
         let sent = Sent::new(planned.plan.clone(), now);
         made.push(Some(Made { planned, sent }));
     }
-    let answers = match credential {
-        Some(credential) => dispatcher.shared.apns.send(Batch {
-            environment: place.environment,
-            bundle_id: Arc::from(work.app.build.id()),
-            credential,
-            pushes,
-        }),
+    let answers = match signing {
+        Some(Signing::Apns(key)) => dispatcher.shared.apns.send(apns::batch(work, key, ready, now)),
+        Some(Signing::Google(account)) => {
+            dispatcher.shared.fcm.send(fcm::batch(work, account, ready))
+        }
         None => mpsc::channel(1).1,
     };
     Ok(UnderWay { made, failed, answers })
+}
+
+/// A push that has everything but its provider's form.
+struct Ready {
+    index: usize,
+    plan: Plan,
+    device: DeviceKey,
+    kind: TokenKind,
+    token: SecretString,
+    body: Bytes,
 }
 
 impl UnderWay {
@@ -145,18 +147,21 @@ struct Bodies {
 }
 
 impl Bodies {
-    fn body(&mut self, work: &Work, planned: &mut Planned, stamp: i64, now: Time) -> Bytes {
-        let plan = &planned.plan;
-        let key = Likeness::of(planned, stamp);
+    fn body(&mut self, work: &Work, planned: &mut Planned, at: (i64, Time)) -> Bytes {
+        let key = Likeness::of(planned, at.0);
         if let Some((_, body)) = self.last.as_ref().filter(|(last, _)| *last == key) {
             return body.clone();
         }
-        let mut body = build(work, planned, stamp, now);
-        if body.len() > BODY_BYTES_MAX && plan.alert != 0 {
-            let (subscription, revision) = (plan.subscription, plan.alert);
+        let build = match work.shard.place.route.provider() {
+            Provider::Apns => apns::build,
+            Provider::Fcm => fcm::build,
+        };
+        let (mut body, fits) = build(work, planned, at);
+        if !fits && planned.plan.alert != 0 {
+            let (subscription, revision) = (planned.plan.subscription, planned.plan.alert);
             tracing::info!(%subscription, revision, "an alert no longer fits and was dropped");
             planned.plan.alert = 0;
-            body = build(work, planned, stamp, now);
+            body = build(work, planned, at).0;
         } else {
             self.last = Some((key, body.clone()));
         }
@@ -164,39 +169,34 @@ impl Bodies {
     }
 }
 
-fn build(work: &Work, planned: &Planned, stamp: i64, now: Time) -> Bytes {
-    let plan = &planned.plan;
-    let revision = revision(work, plan);
-    let alert = work.wanted.revision(plan.alert).and_then(|r| r.alert.as_ref());
-    let alert: Option<&Alert> = alert.map(|alert| &alert.alert);
-    let event = match plan.kind {
-        Kind::Start => Event::Start {
-            attributes_type: &work.activity_type.ios_attributes_type,
-            attributes: &work.activity.attributes,
-            input_push_token: planned.takes_input_push_token,
-        },
-        Kind::Update => Event::Update,
-        Kind::End if planned.subscription.closing => Event::End { dismissal_time: Some(now) },
-        Kind::End => Event::End { dismissal_time: revision.dismiss_at },
-        Kind::CloseSecond => Event::End { dismissal_time: Some(now) },
-    };
-    let completed = alert.map(|alert| complete(alert, &work.activity.start_alert));
-    let alert = match plan.kind {
-        Kind::Start => completed.as_ref().or(Some(&work.activity.start_alert)),
-        _ => alert,
-    };
-    let payload = Payload {
-        event,
-        timestamp: Time::from_seconds(stamp),
-        content_state: &revision.content,
-        alert,
-        stale_time: revision.stale_at,
-        relevance_score: revision.relevance_score,
-    };
-    payload.build()
+/// The alert that rides on a push. A start always has one, with title and body: what its revision's lacks comes from the
+/// start's own.
+fn alert(work: &Work, plan: &Plan) -> Option<Alert> {
+    let alert = work.wanted.revision(plan.alert).and_then(|revision| revision.alert.as_ref());
+    let alert = alert.map(|alert| &alert.alert);
+    match plan.kind {
+        Kind::Start => {
+            let own = &work.activity.start_alert;
+            Some(alert.map_or_else(|| own.clone(), |alert| complete(alert, own)))
+        }
+        Kind::Update | Kind::End | Kind::CloseSecond => alert.cloned(),
+    }
 }
 
-/// A start needs title and body: what its alert lacks comes from the start's own.
+/// When an ended card leaves the screen: at once where another person holds the device now.
+fn dismissal(work: &Work, planned: &Planned, now: Time) -> Option<Time> {
+    let at_once = planned.subscription.closing || planned.plan.kind == Kind::CloseSecond;
+    if at_once { Some(now) } else { revision(work, &planned.plan).dismiss_at }
+}
+
+fn operation(kind: Kind) -> Operation {
+    match kind {
+        Kind::Start => Operation::Start,
+        Kind::Update => Operation::Update,
+        Kind::End | Kind::CloseSecond => Operation::End,
+    }
+}
+
 fn complete(alert: &Alert, start_alert: &Alert) -> Alert {
     let or = |text: &String, other: &String| if text.is_empty() { other } else { text }.clone();
     Alert {
@@ -209,26 +209,6 @@ fn complete(alert: &Alert, start_alert: &Alert) -> Alert {
 
 fn revision<'a>(work: &'a Work, plan: &Plan) -> &'a Revision {
     work.wanted.revision(plan.revision).unwrap_or(&work.wanted.newest)
-}
-
-/// An alert brings its own urgency along; a start is always urgent, for it lights up the screen.
-fn priority(work: &Work, plan: &Plan) -> Priority {
-    let of = |number| work.wanted.revision(number).map(|revision| revision.priority);
-    match plan.kind {
-        Kind::Start => of(plan.revision).filter(|_| plan.revision == plan.alert),
-        Kind::Update | Kind::End => of(plan.alert).or_else(|| of(plan.revision)),
-        Kind::CloseSecond => None,
-    }
-    .unwrap_or(Priority::High)
-}
-
-fn expiration(work: &Work, plan: &Plan, now: Time) -> Time {
-    let stale_at = revision(work, plan).stale_at.filter(|stale_at| *stale_at > now);
-    match plan.kind {
-        Kind::Start => now + START_STORED_FOR,
-        Kind::Update => stale_at.unwrap_or(now + STORED_FOR),
-        Kind::End | Kind::CloseSecond => now + STORED_FOR,
-    }
 }
 
 #[cfg(test)]

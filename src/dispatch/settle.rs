@@ -4,6 +4,9 @@ use super::steps::{self, Answered, Closing, Place, Slice, Work};
 use super::{Claim, Dispatcher, UNSETTLED_MAX};
 use crate::bus::Ring;
 use crate::clock::Time;
+use crate::domain::delivery::Provider;
+use crate::domain::ids::TokenId;
+use crate::domain::outcome::Outcome;
 use crate::domain::settle::Sent;
 use crate::error::Result;
 use crate::store::Lane;
@@ -17,7 +20,11 @@ pub(super) async fn slice(
     answered: Vec<Answered>,
     in_flight: Vec<Sent>,
 ) -> Result<Vec<Sent>> {
-    let answer_max = claim.dispatcher.shared.apns.answer_max();
+    let shared = &claim.dispatcher.shared;
+    let answer_max = match work.shard.place.route.provider() {
+        Provider::Apns => shared.apns.answer_max(),
+        Provider::Fcm => shared.fcm.answer_max(),
+    };
     let slice = Arc::new(Slice { place: Place::of(work), answered, in_flight, answer_max });
     write_slice(&claim.dispatcher, slice).await
 }
@@ -41,14 +48,36 @@ pub(super) async fn late(dispatcher: &Dispatcher, place: Place, answered: Vec<An
 
 async fn write_slice(dispatcher: &Dispatcher, slice: Arc<Slice>) -> Result<Vec<Sent>> {
     let now = dispatcher.shared.clock.now();
-    dispatcher
-        .shared
-        .store
+    let store = &dispatcher.shared.store;
+    let dead: Arc<[TokenId]> = dead_tokens(&slice).into();
+    let counted = store
         .write(Lane::Settle, move |tx| {
             let slice = Arc::clone(&slice);
             Box::pin(async move { steps::settle_slice(tx, &slice, now).await })
         })
-        .await
+        .await?;
+    if !dead.is_empty() {
+        store
+            .write(Lane::Settle, move |tx| {
+                let dead = Arc::clone(&dead);
+                Box::pin(async move { steps::lose_tokens(tx, &dead, now).await })
+            })
+            .await?;
+    }
+    Ok(counted)
+}
+
+/// The tokens that served all of their devices, and are dead.
+fn dead_tokens(slice: &Slice) -> Vec<TokenId> {
+    if !slice.place.place.route.shares_token() {
+        return Vec::new();
+    }
+    let is_dead = |answered: &&Answered| match &answered.outcome {
+        Outcome::Rejected(rejection) => rejection.is_about_a_dead_token(),
+        _ => false,
+    };
+    let dead = slice.answered.iter().filter(is_dead);
+    dead.filter_map(|answered| answered.made.sent.plan.token).collect()
 }
 
 /// Closes the claim. `complete`: no slice was left out.

@@ -47,6 +47,19 @@ pub struct Activity {
     pub started_at: Time,
     /// When it ended.
     pub ended_at: Option<Time>,
+    /// Runs up to this one were deleted; 0 for none. What is left of them is nobody's.
+    pub deleted_run: Run,
+    /// Of runs up to this one nothing is left.
+    pub purged_run: Run,
+    /// When runs were deleted last.
+    pub deleted_at: Option<Time>,
+}
+
+impl Activity {
+    /// Its current run was deleted: for callers there is no such activity, but its id keeps type and revision.
+    pub fn is_deleted(&self) -> bool {
+        self.run <= self.deleted_run
+    }
 }
 
 /// Where a run is in its life.

@@ -2,6 +2,7 @@
 
 use super::change::Change;
 use super::device::Obstacle;
+use super::device_token;
 use super::event::{Event, EventKind};
 use super::ids::SubscriptionId;
 use super::subscription::{Cause, Reason, State, Subscription};
@@ -52,6 +53,9 @@ fn lose_run(row: &mut Subscription) -> Option<EventKind> {
 }
 
 fn lose_token(row: &mut Subscription) -> EventKind {
+    if row.place.route.shares_token() {
+        return device_token::found_without(row);
+    }
     if row.state == State::PendingStart {
         let reason = Reason::Obstacle(Obstacle::NoPushToStartToken);
         row.turn(State::Unreachable, Some(reason), Cause::Sweeper);

@@ -5,12 +5,13 @@ use super::outcome::Class;
 use super::push::{Environment, Operation};
 use super::revision::{Number, Run};
 use crate::clock::Time;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The outcome of one push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Ours, in the order of the send log.
+    /// Ours, in the order of the send log: it begins with `sent_at`.
     pub id: DeliveryId,
     /// The tenant.
     pub workspace: WorkspaceId,
@@ -26,6 +27,8 @@ pub struct Delivery {
     pub contact_key: String,
     /// The app.
     pub app: AppId,
+    /// The service that it was sent through, or would have been.
+    pub provider: Provider,
     /// The world.
     pub environment: Environment,
     /// What the push was to do.
@@ -56,6 +59,18 @@ pub struct Delivery {
     pub answered_at: Option<Time>,
 }
 
+/// Deliveries of a workspace are counted by this much of time.
+pub const COUNTED_BY: Duration = Duration::from_mins(15);
+
+/// A service that takes pushes to phones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Provider {
+    /// Apple's.
+    Apns,
+    /// Google's.
+    Fcm,
+}
+
 /// What became of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -67,4 +82,31 @@ pub enum Status {
     Unknown,
     /// No push was made.
     Skipped,
+}
+
+/// Whose words a workspace sees beside our own status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Labels {
+    /// Ours.
+    #[default]
+    Tidings,
+    /// Those of Dengage's send log: "Completed" and "Error".
+    Dengage,
+    /// The same as its step by step guide has them: "Delivered" and "Error".
+    DengageDelivered,
+}
+
+impl Labels {
+    /// What people read. Dengage has one word for everything that was not taken, whatever the reason.
+    pub fn label(self, status: Status) -> &'static str {
+        match (self, status) {
+            (Labels::Tidings, Status::Accepted) => "Accepted",
+            (Labels::Tidings, Status::Failed) => "Failed",
+            (Labels::Tidings, Status::Unknown) => "Unknown",
+            (Labels::Tidings, Status::Skipped) => "Skipped",
+            (Labels::Dengage, Status::Accepted) => "Completed",
+            (Labels::DengageDelivered, Status::Accepted) => "Delivered",
+            (Labels::Dengage | Labels::DengageDelivered, _) => "Error",
+        }
+    }
 }

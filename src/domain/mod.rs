@@ -3,29 +3,36 @@
 
 pub mod activity;
 pub mod activity_type;
+pub mod apply;
 pub mod asked;
 pub mod change;
 pub mod close;
 pub mod content;
+pub mod deletion;
 pub mod delivery;
 pub mod device;
+pub mod device_token;
 pub mod event;
 pub mod expand;
 pub mod expansion;
 pub mod ids;
+pub mod membership;
 pub mod outcome;
 pub mod payload;
 pub mod plan;
 pub mod platform;
 pub mod push;
 pub mod reasons;
+pub mod recipient;
 pub mod register;
 pub mod report;
 pub mod retry;
 pub mod revision;
 pub mod rooms;
+pub mod route;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod segment;
 pub mod service_account;
 pub mod settle;
 pub mod shard;

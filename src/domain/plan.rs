@@ -146,6 +146,11 @@ fn next_start(
 ) -> Next {
     let revision = wanted.of(subscription);
     let ends = revision.is_end() || subscription.closing;
+    let repeats = subscription.place.route.repeats_starts();
+    if repeats && ends && subscription.starts_begun > 0 {
+        // It may have arrived, and an end of nothing does no harm.
+        return next_of_card(subscription, shard, wanted, Kind::End, present);
+    }
     let doubt = subscription.start_doubt_until.filter(|until| *until > present.now);
     if let Some(until) = doubt {
         return Next::Wait(until);
@@ -154,8 +159,11 @@ fn next_start(
         let given_up = subscription.reason == Some(Reason::StartUnknown);
         return if given_up { Next::Nothing } else { Next::Over };
     }
-    if subscription.starts_begun >= STARTS_MAX {
+    if !repeats && subscription.starts_begun >= STARTS_MAX {
         return Next::Nothing;
+    }
+    if let Some(until) = in_flight(subscription, revision.number, present) {
+        return Next::Wait(until);
     }
     let plan = Plan {
         kind: Kind::Start,
@@ -175,20 +183,26 @@ fn next_of_card(
 ) -> Next {
     let revision = wanted.of(subscription).number;
     let delivered = subscription.delivered(shard);
-    let in_flight = subscription.exception.and_then(|e| e.in_flight);
-    let in_flight = in_flight.filter(|(_, until)| *until > present.now);
     if delivered >= revision && !subscription.closing {
         return Next::Nothing;
     }
-    if let Some((_, until)) = in_flight.filter(|(number, _)| *number >= revision) {
+    if let Some(until) = in_flight(subscription, revision, present) {
         return Next::Wait(until);
     }
-    let had = delivered.max(subscription.alerted).max(in_flight.map_or(0, |(number, _)| number));
+    let flies = subscription.exception.and_then(|exception| exception.in_flight);
+    let flies = flies.filter(|(_, until)| *until > present.now);
+    let had = delivered.max(subscription.alerted).max(flies.map_or(0, |(number, _)| number));
     let silent = subscription.closing;
     let alert = if silent { 0 } else { wanted.alert(subscription, had, revision, present.now) };
     let token = subscription.card.token;
     let plan = Plan { kind, revision, alert, token, ..blank(subscription, shard) };
     gated(subscription, plan, present)
+}
+
+/// When the answer to a push of this revision or a newer one will no longer come, where one is awaited.
+fn in_flight(subscription: &Subscription, revision: Number, present: Present) -> Option<Time> {
+    let (number, until) = subscription.exception?.in_flight?;
+    (number >= revision && until > present.now).then_some(until)
 }
 
 /// Holds a plan back while a retry or the provider says so, or until the clock has passed the last stamp.

@@ -31,8 +31,9 @@ pub enum Build {
 }
 
 /// The names of the keys in the data of an FCM message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum DataKeys {
+    #[default]
     /// Ours, all that there is to say.
     Tidings,
     /// Sendora's three, for an app that reads them already.

@@ -11,6 +11,8 @@ pub enum Operation {
     Update,
     /// End it.
     End,
+    /// Show an ordinary notification instead, on a device that cannot show the card.
+    Fallback,
 }
 
 /// Apple's two worlds; a token of one is unknown in the other.

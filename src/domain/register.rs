@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// A push this much older than the new token cannot have been swallowed by the rotation.
-const ROTATION_MARGIN: Duration = Duration::from_secs(15);
+pub(super) const ROTATION_MARGIN: Duration = Duration::from_secs(15);
 
 /// What the app says of the card that the token belongs to.
 #[derive(Clone, Copy, Debug)]

@@ -2,6 +2,7 @@
 
 use super::ids::SubscriptionId;
 use super::outcome::{Class, Rejection};
+use super::shard::Route;
 use crate::clock::Time;
 use std::time::Duration;
 
@@ -12,6 +13,18 @@ const WAITS: [Duration; 4] = [
     Duration::from_mins(2),
     Duration::from_mins(15),
 ];
+
+/// Google wants no second try of anything sooner.
+/// <https://firebase.google.com/docs/cloud-messaging/scale-fcm>
+const FCM_REST: Duration = Duration::from_secs(10);
+
+/// How long a device is left alone after a push that may be tried again, whatever is newer.
+pub fn rest(route: Route) -> Option<Duration> {
+    match route {
+        Route::ApnsToken => None,
+        Route::Fcm => Some(FCM_REST),
+    }
+}
 
 /// Where in the window of a retry a push of this subscription lies, in thousandths: spread evenly, so that a shard does
 /// not come back as one wave.

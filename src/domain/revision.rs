@@ -76,6 +76,9 @@ pub struct Target {
     /// Form factors, such as `PHONE`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub form_factors: Vec<String>,
+    /// Platforms, such as `IOS`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<String>,
 }
 
 impl Revision {
@@ -112,6 +115,7 @@ impl Target {
             && fits(&self.contact_keys, &device.contact_key)
             && fits(&self.app_ids, &device.app.to_string())
             && fits(&self.form_factors, device.form_factor.word())
+            && fits(&self.platforms, device.platform.word())
     }
 
     /// No selector at all.
@@ -120,5 +124,6 @@ impl Target {
             && self.contact_keys.is_empty()
             && self.app_ids.is_empty()
             && self.form_factors.is_empty()
+            && self.platforms.is_empty()
     }
 }

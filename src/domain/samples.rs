@@ -70,6 +70,9 @@ pub(crate) fn activity() -> Activity {
         updated_at: NOW,
         started_at: NOW,
         ended_at: None,
+        deleted_run: 0,
+        purged_run: 0,
+        deleted_at: None,
     }
 }
 
@@ -131,6 +134,13 @@ pub(crate) fn pending_start(shard: &Shard) -> Subscription {
         created_at: at(-1_000),
         updated_at: at(-1_000),
     }
+}
+
+/// The same member on an Android device, whose pushes go by the device's token.
+pub(crate) fn android(mut subscription: Subscription) -> Subscription {
+    subscription.place.route = Route::Fcm;
+    subscription.card = Card::default();
+    subscription
 }
 
 /// A second card.

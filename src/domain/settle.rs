@@ -1,6 +1,8 @@
 //! What an answer leaves behind. Facts (what was sent, what was accepted, which alert rode along) are recorded whatever
 //! happened to the subscription meanwhile; what counts as delivered only where nothing did.
 
+mod shared_token;
+
 use super::device::Obstacle;
 use super::event::{Event, EventKind};
 use super::outcome::{Class, Outcome, Rejection};
@@ -75,13 +77,16 @@ pub fn settle(
             let is_doubted = matches!(verdict, Some((Verdict::Doubted(_), _)));
             settle_second(subscription, shard, (sent, answer, is_doubted), now);
         }
+        Kind::Start if subscription.place.route.repeats_starts() => {
+            shared_token::settle_start(subscription, shard, (sent, answer), &mut settled, now);
+        }
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
         Kind::Update | Kind::End => {
             settle_card(subscription, shard, (sent, answer), &mut settled, now);
         }
     }
-    if sent.plan.kind == Kind::Start && token.is_some_and(|token| !token.is_good()) {
-        start_by_another_token(subscription);
+    if token.is_some_and(|token| !token.is_good()) {
+        shared_token::try_by_another(subscription, sent.plan.kind);
     }
     if let Some((verdict, rejection)) = verdict {
         apply_verdict(subscription, token, (sent, verdict, rejection), &mut settled, now);
@@ -161,15 +166,6 @@ fn settle_start(
     }
 }
 
-/// The token that Apple refused was replaced while the start was under way: the new one was not tried yet.
-fn start_by_another_token(subscription: &mut Subscription) {
-    if let (State::PendingStart, Some(exception)) =
-        (subscription.state, &mut subscription.exception)
-    {
-        (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
-    }
-}
-
 fn settle_card(
     subscription: &mut Subscription,
     shard: &Shard,
@@ -193,7 +189,7 @@ fn settle_card(
                 }
             }
             if plan.kind == Kind::End {
-                let reason = subscription.closing.then_some(Reason::ContactChanged);
+                let reason = subscription.reason_of_closing();
                 subscription.turn(State::Ended, reason, Cause::Caller);
                 settled.events.push(Event::of(subscription, EventKind::SubscriptionEnded, now));
             }
@@ -220,7 +216,7 @@ fn note_flight(
     (sent, answer): (&Sent, Answer<'_>),
 ) {
     let plan = &sent.plan;
-    if subscription.card.token != plan.token || subscription.closing {
+    if !subscription.goes_by(plan.token) || subscription.closing {
         return;
     }
     let exception = subscription.own_exception(shard);
@@ -257,7 +253,10 @@ fn hold(
             let asked_for = rejection.retry_after.map(|span| now + span);
             exception.not_before = exception.not_before.max(asked_for);
         }
-        Answer::Is(_) => {}
+        Answer::Is(_) => {
+            let rest = retry::rest(shard.place.route).map(|span| now + span);
+            exception.not_before = exception.not_before.max(rest);
+        }
     }
 }
 
@@ -336,11 +335,13 @@ pub fn begin_start(
     }
     subscription.touch(shard, now);
     subscription.starts_begun += 1;
-    subscription.start_doubt_until = Some(now + plan::START_DOUBT);
-    subscription.alerted = subscription.alerted.max(plan.alert);
-    if subscription.starts_begun >= STARTS_MAX {
-        subscription.reason = Some(Reason::StartUnknown);
+    if !subscription.place.route.repeats_starts() {
+        subscription.start_doubt_until = Some(now + plan::START_DOUBT);
+        if subscription.starts_begun >= STARTS_MAX {
+            subscription.reason = Some(Reason::StartUnknown);
+        }
     }
+    subscription.alerted = subscription.alerted.max(plan.alert);
     plan.version = subscription.version;
     true
 }

@@ -1,9 +1,9 @@
 //! A shard: up to about a thousand subscriptions that are sent to together, and what they were delivered together.
 
 use super::ids::{ActivityKey, AppId, ShardId, WorkspaceId};
-use super::platform::Platform;
 use super::push::Environment;
 use super::revision::{Number, Run};
+pub use super::route::Route;
 use crate::clock::Time;
 
 /// How many subscriptions a shard takes.
@@ -22,25 +22,6 @@ pub struct Place {
     pub environment: Environment,
     /// How its devices are reached.
     pub route: Route,
-}
-
-/// How a device is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Route {
-    /// Apple's push service, one push per device by its own token.
-    ApnsToken,
-    /// Google's push service, one message per device by the token that serves all of its activities.
-    Fcm,
-}
-
-impl Route {
-    /// How devices of a platform are reached.
-    pub fn of(platform: Platform) -> Self {
-        match platform {
-            Platform::Ios => Route::ApnsToken,
-            Platform::Android => Route::Fcm,
-        }
-    }
 }
 
 /// Up to about a thousand subscriptions of one place.

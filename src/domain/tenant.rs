@@ -1,5 +1,6 @@
 //! Tenants and what they own: workspaces, apps, credentials, API keys.
 
+use super::delivery::Labels;
 use super::ids::{ApiKeyId, AppId, CredentialId, WorkspaceId};
 use super::platform::{Build, Platform};
 use super::push::Environment;
@@ -15,6 +16,7 @@ pub const CREDENTIALS_MAX: usize = 2;
 pub struct Workspace {
     pub id: WorkspaceId,
     pub name: String,
+    pub delivery_labels: Labels,
     pub created_at: Time,
     pub updated_at: Time,
 }
@@ -70,11 +72,13 @@ impl Signer {
         }
     }
 
-    /// The provider's id of the key.
+    /// The provider's id of the key; a service account's file may be without one.
     pub fn key_id(&self) -> &str {
         match self {
             Signer::ApnsKey { key_id, .. } => key_id,
-            Signer::ServiceAccount { private_key_id, .. } => private_key_id,
+            Signer::ServiceAccount { client_email, private_key_id } => {
+                if private_key_id.is_empty() { client_email } else { private_key_id }
+            }
         }
     }
 }
@@ -101,17 +105,21 @@ pub enum Scope {
     DevicesWrite,
     DevicesRead,
     DeliveriesRead,
+    SegmentsWrite,
+    SegmentsRead,
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 6] = [
+    pub const ALL: [Scope; 8] = [
         Scope::ActivitiesWrite,
         Scope::ActivitiesRead,
         Scope::DevicesWrite,
         Scope::DevicesRead,
         Scope::DeliveriesRead,
+        Scope::SegmentsWrite,
+        Scope::SegmentsRead,
         Scope::Admin,
     ];
 
@@ -123,6 +131,8 @@ impl Scope {
             Scope::DevicesWrite => "devices:write",
             Scope::DevicesRead => "devices:read",
             Scope::DeliveriesRead => "deliveries:read",
+            Scope::SegmentsWrite => "segments:write",
+            Scope::SegmentsRead => "segments:read",
             Scope::Admin => "admin",
         }
     }
@@ -138,6 +148,7 @@ impl Scope {
             || self == Scope::Admin
             || (self == Scope::ActivitiesWrite && needed == Scope::ActivitiesRead)
             || (self == Scope::DevicesWrite && needed == Scope::DevicesRead)
+            || (self == Scope::SegmentsWrite && needed == Scope::SegmentsRead)
     }
 }
 

@@ -1,5 +1,6 @@
 //! `LiveActivityService`.
 
+mod declare;
 mod list;
 mod read;
 mod stream;
@@ -15,6 +16,7 @@ use crate::domain::tenant::Scope;
 use crate::error;
 use crate::proto::v1::live_activity_service_server::LiveActivityService;
 use crate::proto::v1::{
+    ApplyActivityRequest, ApplyActivityResponse, DeleteActivityRequest, DeleteActivityResponse,
     EndActivityRequest, EndActivityResponse, GetActivityRequest, GetActivityResponse,
     ListActivitiesRequest, ListActivitiesResponse, ListSubscriptionsRequest,
     ListSubscriptionsResponse, StartActivityRequest, StartActivityResponse, StreamUpdatesRequest,
@@ -57,6 +59,22 @@ impl LiveActivityService for Edge {
     ) -> Result<Response<EndActivityResponse>> {
         let (principal, request) = authorized(request, Scope::ActivitiesWrite)?;
         Ok(Response::new(self.end(&principal, request).await?))
+    }
+
+    async fn apply_activity(
+        &self,
+        request: Request<ApplyActivityRequest>,
+    ) -> Result<Response<ApplyActivityResponse>> {
+        let (principal, request) = authorized(request, Scope::ActivitiesWrite)?;
+        Ok(Response::new(self.apply(&principal, request).await?))
+    }
+
+    async fn delete_activity(
+        &self,
+        request: Request<DeleteActivityRequest>,
+    ) -> Result<Response<DeleteActivityResponse>> {
+        let (principal, request) = authorized(request, Scope::ActivitiesWrite)?;
+        Ok(Response::new(self.delete(&principal, request).await?))
     }
 
     async fn get_activity(

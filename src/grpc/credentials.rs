@@ -4,22 +4,20 @@ use super::auth::authorized;
 use super::convert::{admin::credential, push::read_environment};
 use super::validate::Violations;
 use super::{Edge, call, named};
+use crate::domain::service_account::{self, Inspected, JSON_BYTES_MAX};
 use crate::domain::tenant::{Scope, Signer};
-use crate::error::Result;
+use crate::error::{Result, Violation};
 use crate::proto::v1::{
     CreateCredentialRequest, CreateCredentialResponse, DeleteCredentialRequest,
     DeleteCredentialResponse, ListCredentialsRequest, ListCredentialsResponse,
 };
 use crate::service::credentials::{self, NewCredential};
-use crate::service::service_accounts::{self, ServiceAccount};
 use secrecy::{ExposeSecret, SecretString};
 use std::mem::take;
 use tonic::Request;
 
 /// A key on P-256 takes some 260 bytes.
 const KEY_BYTES_MAX: usize = 4_096;
-/// A service account takes some 2,400 bytes.
-const ACCOUNT_BYTES_MAX: usize = 16_384;
 
 /// Apple's ids of keys and teams.
 /// <https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns>
@@ -131,21 +129,22 @@ fn refuse_apns_fields(
 fn read_service_account(json: &SecretString, violations: &mut Violations) -> (Signer, String) {
     let text = json.expose_secret();
     let before = violations.count();
-    violations.length("service_account_json", text, 1..=ACCOUNT_BYTES_MAX);
+    violations.length("service_account_json", text, 1..=JSON_BYTES_MAX);
     let blank =
         || Signer::ServiceAccount { client_email: String::new(), private_key_id: String::new() };
     if violations.count() > before {
         return (blank(), String::new());
     }
-    match service_accounts::read(text) {
-        Ok(account) => {
-            let ServiceAccount { project_id, client_email, private_key_id, .. } = account;
-            violations.id("service_account_json", &client_email);
-            violations.id("service_account_json", &private_key_id);
+    match service_account::inspect(text) {
+        Ok(Inspected { project_id, client_email, private_key_id }) => {
             (Signer::ServiceAccount { client_email, private_key_id }, project_id)
         }
-        Err(problem) => {
-            violations.add("service_account_json", problem);
+        Err(problems) => {
+            for Violation { field: member, description } in problems {
+                let field = "service_account_json";
+                let member = if member.is_empty() { member } else { format!(".{member}") };
+                violations.add(format!("{field}{member}"), description);
+            }
             (blank(), String::new())
         }
     }

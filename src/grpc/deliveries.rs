@@ -1,19 +1,29 @@
 //! `DeliveryService`.
 
+mod export;
+mod read;
+
 use super::Edge;
 use super::auth::authorized;
-use super::convert::delivery::{delivery, read_status};
-use super::convert::push::read_operation;
-use super::validate::{ID_BYTES_MAX, Violations};
+use super::convert::delivery::{count, delivery};
+use super::validate::Violations;
 use crate::domain::tenant::Scope;
 use crate::proto::v1::delivery_service_server::DeliveryService;
-use crate::proto::v1::{self, ListDeliveriesRequest, ListDeliveriesResponse};
-use crate::service::deliveries::{self, DeliveryFilter};
+use crate::proto::v1::{
+    ExportDeliveriesRequest, ExportDeliveriesResponse, GetDeliveryStatsRequest,
+    GetDeliveryStatsResponse, ListDeliveriesRequest, ListDeliveriesResponse,
+};
+use crate::service::deliveries;
+use export::Export;
 use std::mem::take;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Result};
 
 #[tonic::async_trait]
 impl DeliveryService for Edge {
+    type ExportDeliveriesStream = ReceiverStream<Result<ExportDeliveriesResponse>>;
+
     async fn list_deliveries(
         &self,
         request: Request<ListDeliveriesRequest>,
@@ -23,39 +33,42 @@ impl DeliveryService for Edge {
         let page = (take(&mut request.page_size), take(&mut request.page_token));
         let whose = (&principal, "ListDeliveries");
         let listing = self.listing(whose, (page.0, &page.1), &request, &mut violations);
-        let filter = read(&request, &mut violations);
+        let filter = read::filter(&request, &mut violations);
         violations.finish()?;
-        if filter.app.is_none() && !request.app_id.is_empty() {
+        let Some(filter) = filter else {
             return Ok(Response::new(ListDeliveriesResponse::default()));
-        }
+        };
         let found =
             deliveries::list(&self.service, principal.workspace, &filter, &listing.page).await?;
+        let labels = deliveries::labels(&self.service, principal.workspace).await?;
         Ok(Response::new(ListDeliveriesResponse {
-            deliveries: found.items.iter().map(delivery).collect(),
+            deliveries: found.items.iter().map(|row| delivery(row, labels)).collect(),
             next_page_token: self.next(&listing, found.next.as_deref()),
         }))
     }
-}
 
-fn read(request: &ListDeliveriesRequest, violations: &mut Violations) -> DeliveryFilter {
-    let given = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
-    violations.optional_id("activity_id", &request.activity_id);
-    violations.optional_id("device_id", &request.device_id);
-    violations.optional_id("contact_key", &request.contact_key);
-    violations.text("reason", &request.reason, 0..=ID_BYTES_MAX);
-    let operation: Option<v1::Operation> = violations.known("operation", request.operation);
-    let status: Option<v1::DeliveryStatus> = violations.known("status", request.status);
-    DeliveryFilter {
-        activity_id: given(&request.activity_id),
-        run: request.run,
-        revision: request.revision,
-        operation: operation.and_then(read_operation),
-        device_id: given(&request.device_id),
-        contact_key: given(&request.contact_key),
-        app: request.app_id.parse().ok(),
-        status: status.and_then(read_status),
-        reason: given(&request.reason),
-        sent_after: violations.time("sent_after", request.sent_after.as_ref()),
-        sent_before: violations.time("sent_before", request.sent_before.as_ref()),
+    async fn export_deliveries(
+        &self,
+        request: Request<ExportDeliveriesRequest>,
+    ) -> Result<Response<Self::ExportDeliveriesStream>> {
+        let (principal, request) = authorized(request, Scope::DeliveriesRead)?;
+        let export = Export::new(self.clone(), principal, request).await?;
+        let (reader, responses) = mpsc::channel(export::WAITING_MAX);
+        tokio::spawn(export.serve(reader));
+        Ok(Response::new(ReceiverStream::new(responses)))
+    }
+
+    async fn get_delivery_stats(
+        &self,
+        request: Request<GetDeliveryStatsRequest>,
+    ) -> Result<Response<GetDeliveryStatsResponse>> {
+        let (principal, request) = authorized(request, Scope::DeliveriesRead)?;
+        let counted = read::counted(&request)?;
+        let labels = deliveries::labels(&self.service, principal.workspace).await?;
+        let counts = deliveries::count(&self.service, principal.workspace, counted).await?;
+        Ok(Response::new(GetDeliveryStatsResponse {
+            pushes: counts.iter().map(|count| count.pushes).sum(),
+            counts: counts.iter().map(|row| count(row, labels)).collect(),
+        }))
     }
 }

@@ -53,13 +53,24 @@ impl PageTokens {
         token: &str,
         violations: &mut Violations,
     ) -> Option<String> {
+        self.decode_as("page_token", place, token, violations)
+    }
+
+    /// The same of another field.
+    pub fn decode_as(
+        &self,
+        field: &str,
+        place: Place<'_>,
+        token: &str,
+        violations: &mut Violations,
+    ) -> Option<String> {
         if token.is_empty() {
             return None;
         }
         let cursor = self.cursor(place, token);
         if cursor.is_none() {
             violations.add(
-                "page_token",
+                field,
                 "must come from the answer before, to the same method with the same filters",
             );
         }

@@ -1,9 +1,10 @@
 //! `WorkspaceService`.
 
 use super::auth::authorized;
-use super::convert::admin::workspace;
+use super::convert::admin::{read_labels, workspace};
 use super::validate::Violations;
 use super::{Edge, call, named, workspace_or_own};
+use crate::domain::delivery::Labels;
 use crate::domain::tenant::Scope;
 use crate::proto::v1::workspace_service_server::WorkspaceService;
 use crate::proto::v1::{
@@ -11,9 +12,12 @@ use crate::proto::v1::{
     DeleteWorkspaceResponse, GetWorkspaceRequest, GetWorkspaceResponse, ListWorkspacesRequest,
     ListWorkspacesResponse, UpdateWorkspaceRequest, UpdateWorkspaceResponse,
 };
-use crate::service::workspaces;
+use crate::service::workspaces::{self, WorkspaceChange};
 use std::mem::take;
 use tonic::{Request, Response, Result};
+
+/// What a change may name.
+const CHANGEABLE: [&str; 2] = ["name", "delivery_labels"];
 
 #[tonic::async_trait]
 impl WorkspaceService for Edge {
@@ -26,8 +30,9 @@ impl WorkspaceService for Edge {
         let request_id = take(&mut request.request_id);
         let call = call((&principal, "CreateWorkspace"), request_id, &request, &mut violations);
         violations.id("name", &request.name);
+        let labels = labels(request.delivery_labels, &mut violations).unwrap_or_default();
         violations.finish()?;
-        let done = workspaces::create(&self.service, &call, request.name).await?;
+        let done = workspaces::create(&self.service, &call, (request.name, labels)).await?;
         let workspace = Some(workspace(&done.answer));
         Ok(Response::new(CreateWorkspaceResponse { workspace, replayed: done.replayed }))
     }
@@ -71,10 +76,18 @@ impl WorkspaceService for Edge {
         let request_id = take(&mut request.request_id);
         let call = call((&principal, "UpdateWorkspace"), request_id, &request, &mut violations);
         let id = violations.our_id("workspace_id", &request.workspace_id);
-        violations.id("name", &request.name);
+        let mask = violations.mask(request.update_mask.as_ref(), &CHANGEABLE);
+        if mask.has("name") {
+            violations.id("name", &request.name);
+        }
+        let labels = labels(request.delivery_labels, &mut violations);
         violations.finish()?;
         let id = named(id, "workspace", &request.workspace_id)?;
-        let done = workspaces::rename(&self.service, &call, id, request.name).await?;
+        let change = WorkspaceChange {
+            name: mask.when("name", request.name),
+            delivery_labels: mask.when("delivery_labels", labels).flatten(),
+        };
+        let done = workspaces::update(&self.service, &call, id, change).await?;
         let workspace = Some(workspace(&done.answer));
         Ok(Response::new(UpdateWorkspaceResponse { workspace, replayed: done.replayed }))
     }
@@ -93,4 +106,8 @@ impl WorkspaceService for Edge {
         let done = workspaces::delete(&self.service, &call, id).await?;
         Ok(Response::new(DeleteWorkspaceResponse { replayed: done.replayed }))
     }
+}
+
+fn labels(value: i32, violations: &mut Violations) -> Option<Labels> {
+    violations.known("delivery_labels", value).and_then(read_labels)
 }

@@ -9,8 +9,8 @@ use rustls::{ClientConfig, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The client's side for every endpoint, which speaks these protocols; an error where the operator's certificates cannot
-/// be read.
+/// The client's side for every endpoint, which speaks these protocols; an error where the operator's certificates
+/// cannot be read.
 pub(super) fn client(
     ca_file: Option<&Path>,
     protocols: &[&str],

@@ -1,5 +1,12 @@
 //! Starting, changing and ending activities, and looking at them.
 
+mod apply;
+mod delete;
+
+pub use apply::{Applied, ApplyAsked, apply};
+pub use delete::delete;
+
+use super::recipients::AudienceAsked;
 use super::{Answered, Call, Page, PageRequest, Service};
 use crate::bus::Ring;
 use crate::clock::Time;
@@ -7,7 +14,6 @@ use crate::domain::activity::{Activity, Origin, State};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::asked::{Expected, Presentation};
 use crate::domain::content::Content;
-use crate::domain::expansion::Audience;
 use crate::domain::ids::{ActivityKey, AppId, WorkspaceId};
 use crate::domain::revision::{Number, Run, Target};
 use crate::domain::start::{self as start_rules, Start};
@@ -26,7 +32,7 @@ pub struct StartAsked {
     pub external_id: String,
     pub attributes: Option<Content>,
     pub content: Option<Content>,
-    pub audience: Audience,
+    pub audience: AudienceAsked,
     pub presentation: Presentation,
     pub expected: Expected,
 }
@@ -172,7 +178,7 @@ async fn start_within(
         external_id: asked.external_id,
         attributes: asked.attributes,
         content: asked.content,
-        audience: asked.audience,
+        audience: asked.audience.resolve(tx, workspace).await?,
         presentation: asked.presentation,
         expected: asked.expected,
     };
@@ -241,6 +247,7 @@ pub(super) async fn existing(
     activity_id: &str,
 ) -> Result<Activity> {
     let found = store::activities::find(on, workspace, activity_id).await?;
+    let found = found.filter(|activity| !activity.is_deleted());
     found.ok_or_else(|| Error::not_found("activity", activity_id))
 }
 
@@ -260,7 +267,8 @@ async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> {
         activity.external_id = String::new();
         activity.origin = Origin::Backend;
     }
-    if let Some(revision) = store::revisions::get(on, key, accepted.revision).await? {
+    let (run, up_to) = (accepted.run, accepted.revision);
+    if let Some(revision) = store::revisions::newest_for_everyone(on, key, run, up_to).await? {
         if is_later_run {
             activity.started_at = revision.created_at;
         }

@@ -2,6 +2,7 @@
 
 use super::{Answered, Call, Page, PageRequest, Service, Subject, workspaces};
 use crate::clock::Time;
+use crate::domain::delivery::Labels;
 use crate::domain::ids::{ApiKeyId, WorkspaceId};
 use crate::domain::tenant::{ApiKey, Scope, Workspace};
 use crate::error::{Error, Result};
@@ -128,7 +129,13 @@ async fn is_empty(tx: &Tx) -> Result<bool> {
 
 async fn insert_first(tx: &Tx, id: ApiKeyId, digest: [u8; 32], now: Time) -> Result<()> {
     let (workspace, name) = (WorkspaceId::generate(), FIRST_NAME.to_owned());
-    let row = Workspace { id: workspace, name: name.clone(), created_at: now, updated_at: now };
+    let row = Workspace {
+        id: workspace,
+        name: name.clone(),
+        delivery_labels: Labels::default(),
+        created_at: now,
+        updated_at: now,
+    };
     store::workspaces::insert(tx, row).await?;
     let scopes = vec![Scope::Admin];
     let key = ApiKey { id, workspace, name, scopes, digest, created_at: now, expires_at: None };

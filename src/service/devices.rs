@@ -179,8 +179,14 @@ async fn register_within(
     if device.contact_key != before.contact_key && !before.contact_key.is_empty() {
         end_for_old_contact(tx, &before, &mut change, now).await?;
     }
-    change.devices.push(device);
+    let opened = before.obstacle().is_some() && device.obstacle().is_none();
+    change.devices.push(device.clone());
     store::apply(tx, change).await?;
+    if opened {
+        let mut change = Change::default();
+        super::tokens::rearm(tx, &device, &mut change, now).await?;
+        store::apply(tx, change).await?;
+    }
     Ok(created)
 }
 
@@ -253,7 +259,8 @@ async fn report_within(
     let glance = tx.glance();
     let activity = super::activities::existing(&glance, workspace, &asked.activity_id).await?;
     let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
-    let all = store::subscriptions::with_shards(tx, all).await?;
+    let mut all = store::subscriptions::with_shards(tx, all).await?;
+    all.retain(|(row, _)| row.place.run > activity.deleted_run);
     let id = asked.device_activity_id.as_deref();
     let (mut subscription, shard) = choose(all, asked.run, id)?;
     let run = subscription.place.run;

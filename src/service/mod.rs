@@ -11,7 +11,9 @@ mod authentication;
 pub mod credentials;
 pub mod deliveries;
 pub mod devices;
-pub mod service_accounts;
+pub mod recipients;
+pub mod segment_members;
+pub mod segments;
 pub mod subscriptions;
 pub mod tokens;
 pub mod workspaces;
@@ -119,10 +121,24 @@ impl Service {
         A: Serialize + DeserializeOwned + Send + 'static,
         F: for<'a> Fn(&'a Tx, Time) -> BoxFuture<'a, Result<A>> + Send + Sync + 'static,
     {
+        self.mutate_in(Lane::Accept, call, decide).await
+    }
+
+    /// The same in a lane of choice: what may wait while callers do not.
+    pub(crate) async fn mutate_in<A, F>(
+        &self,
+        lane: Lane,
+        call: &Call,
+        decide: F,
+    ) -> Result<Answered<A>>
+    where
+        A: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'a> Fn(&'a Tx, Time) -> BoxFuture<'a, Result<A>> + Send + Sync + 'static,
+    {
         let clock = self.clock.clone();
         let (call, decide) = (Arc::new(call.clone()), Arc::new(decide));
         self.store
-            .write(Lane::Accept, move |tx| {
+            .write(lane, move |tx| {
                 let (call, decide, now) = (Arc::clone(&call), Arc::clone(&decide), clock.now());
                 Box::pin(async move { once(tx, &call, now, &*decide).await })
             })
@@ -172,10 +188,13 @@ impl<T> Page<T> {
 impl PageRequest {
     /// What to read: one more than the page has, to see whether another one follows.
     pub(crate) fn rows<C: FromStr>(&self) -> Result<store::Page<C>> {
+        Ok(store::Page { size: u64::from(self.size) + 1, after: self.after()? })
+    }
+
+    /// The entry that the page before ended with.
+    pub(crate) fn after<C: FromStr>(&self) -> Result<Option<C>> {
         let after = self.cursor.as_deref().map(str::parse).transpose();
-        let after =
-            after.map_err(|_| Error::invalid_field("page_token", "is not one of this list"))?;
-        Ok(store::Page { size: u64::from(self.size) + 1, after })
+        after.map_err(|_| Error::invalid_field("page_token", "is not one of this list"))
     }
 }
 

@@ -55,6 +55,9 @@ pub async fn list(
 ) -> Result<Page<Seen>> {
     let reader = service.store.reader();
     let activity = activities::get(service, workspace, &filter.activity_id).await?;
+    if filter.run.is_some_and(|run| run <= activity.deleted_run) {
+        return Ok(Page { items: Vec::new(), next: None });
+    }
     let filter = SubscriptionFilter {
         activity: activity.key,
         run: filter.run.unwrap_or(activity.run),

@@ -24,6 +24,8 @@ use crate::store::turns::{self, Turn};
 use crate::store::{self, Tx};
 use serde::{Deserialize, Serialize};
 
+pub(super) use of_device::rearm;
+
 /// A registration, checked for form. The value is sealed for the row `id` before the transaction begins.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the words of device_service.proto")]
@@ -181,8 +183,12 @@ async fn register_within(
         invalid: None,
     };
     let mut change = Change { devices: vec![device.clone()], ..Change::default() };
-    let replaces = asked.replaces.filter(|old| *old != asked.fingerprint);
-    let registration = Registration { asked, device: device.clone(), token, known, now };
+    if let Some(replaces) = asked.replaces.filter(|old| *old != asked.fingerprint) {
+        drop_replaced(tx, &replaces, &device, &mut change, now).await?;
+        // What is dropped is read again below, and must not be written twice.
+        store::apply(tx, std::mem::take(&mut change)).await?;
+    }
+    let registration = Registration { asked, device, token, known, now };
     let outcome = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
         TokenKind::ApnsDevice | TokenKind::FcmToken | TokenKind::FcmInstallationId => {
@@ -190,9 +196,6 @@ async fn register_within(
         }
         TokenKind::Update => register_update(tx, registration, &mut change).await?,
     };
-    if let Some(replaces) = replaces {
-        drop_replaced(tx, &replaces, &device, &mut change, now).await?;
-    }
     store::apply(tx, change).await?;
     Ok(outcome)
 }
@@ -342,6 +345,11 @@ async fn revoke_within(
             change.due.push((shard.id, now));
             change.subscriptions.push(subscription);
         }
+    }
+    if token.kind.is_fcm() {
+        let reason = (Why::TokenRevoked, Cause::Device);
+        let change = &mut change;
+        of_device::go_without(tx, device.key, &token, reason, (change, now)).await?;
     }
     for mut token in store::tokens::get_many(tx, &[token.id]).await? {
         token.invalid = token.invalid.or_else(|| Some((now, "REVOKED".to_owned())));

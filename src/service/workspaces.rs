@@ -1,13 +1,26 @@
-//! Workspaces: made, renamed and deleted by keys with the scope `admin`.
+//! Workspaces: made, changed and deleted by keys with the scope `admin`.
 
 use super::{Answered, Call, Page, PageRequest, Service, Subject};
+use crate::domain::delivery::Labels;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::tenant::Workspace;
 use crate::error::{Error, Reason, Result};
 use crate::store::workspaces;
 
+/// What of a workspace changes; an absent field stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of workspace.proto")]
+pub struct WorkspaceChange {
+    pub name: Option<String>,
+    pub delivery_labels: Option<Labels>,
+}
+
 /// Makes a workspace.
-pub async fn create(service: &Service, call: &Call, name: String) -> Result<Answered<Workspace>> {
+pub async fn create(
+    service: &Service,
+    call: &Call,
+    (name, delivery_labels): (String, Labels),
+) -> Result<Answered<Workspace>> {
     let done = service
         .mutate(call, move |tx, now| {
             let (id, name) = (WorkspaceId::generate(), name.clone());
@@ -15,7 +28,8 @@ pub async fn create(service: &Service, call: &Call, name: String) -> Result<Answ
                 if workspaces::by_name(tx, &name).await?.is_some() {
                     return Err(Error::already_exists("workspace", name));
                 }
-                let workspace = Workspace { id, name, created_at: now, updated_at: now };
+                let (created_at, updated_at) = (now, now);
+                let workspace = Workspace { id, name, delivery_labels, created_at, updated_at };
                 workspaces::insert(tx, workspace).await?;
                 Ok(Subject::of(id))
             })
@@ -36,25 +50,31 @@ pub async fn list(service: &Service, page: &PageRequest) -> Result<Page<Workspac
     Ok(Page::of(found, page, |workspace| workspace.id.to_string()))
 }
 
-/// Gives a workspace another name.
-pub async fn rename(
+/// Changes a workspace.
+pub async fn update(
     service: &Service,
     call: &Call,
     id: WorkspaceId,
-    name: String,
+    change: WorkspaceChange,
 ) -> Result<Answered<Workspace>> {
     let done = service
         .mutate(call, move |tx, now| {
-            let name = name.clone();
+            let change = change.clone();
             Box::pin(async move {
                 let found = workspaces::hold(tx, id).await?;
-                let workspace =
+                let mut workspace =
                     found.ok_or_else(|| Error::not_found("workspace", id.to_string()))?;
-                let taken = workspaces::by_name(tx, &name).await?;
-                if taken.is_some_and(|other| other.id != id) {
-                    return Err(Error::already_exists("workspace", name));
+                if let Some(name) = change.name {
+                    let taken = workspaces::by_name(tx, &name).await?;
+                    if taken.is_some_and(|other| other.id != id) {
+                        return Err(Error::already_exists("workspace", name));
+                    }
+                    workspace.name = name;
                 }
-                workspaces::update(tx, Workspace { name, updated_at: now, ..workspace }).await?;
+                workspace.delivery_labels =
+                    change.delivery_labels.unwrap_or(workspace.delivery_labels);
+                workspace.updated_at = now;
+                workspaces::update(tx, workspace).await?;
                 Ok(Subject::of(id))
             })
         })

@@ -30,7 +30,7 @@ pub struct ActivityFilter {
     pub created_before: Option<Time>,
 }
 
-/// One by the caller's id.
+/// One by the caller's id, deleted or not.
 pub async fn find(
     on: &impl On,
     workspace: WorkspaceId,
@@ -70,7 +70,7 @@ pub async fn dispatch(tx: &Tx, key: ActivityKey, revision: Number) -> Result<boo
     Ok(done.rows_affected > 0)
 }
 
-/// Those of a workspace that fit, newest first.
+/// Those of a workspace that fit and are not deleted, newest first.
 pub async fn list(
     on: &impl On,
     workspace: WorkspaceId,
@@ -79,6 +79,7 @@ pub async fn list(
 ) -> Result<Vec<Activity>> {
     let mut query = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Expr::col(Column::DeletedRun).lt(Expr::col(Column::Run)))
         .order_by_desc(Column::Key)
         .limit(page.size);
     if let Some(after) = page.after {
@@ -115,6 +116,17 @@ pub async fn list(
 pub async fn unmarked_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Activity>> {
     let query = unmarked().limit(limit);
     query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+/// Those with deleted runs of which something is left, of all tenants, the longest deleted first.
+pub async fn to_purge_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Activity>> {
+    let query = to_purge().limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+pub(super) fn to_purge() -> Select<Entity> {
+    let is_left = Expr::col(Column::PurgedRun).lt(Expr::col(Column::DeletedRun));
+    Entity::find().filter(is_left).order_by_asc(Column::DeletedAt)
 }
 
 pub(super) fn unmarked() -> Select<Entity> {

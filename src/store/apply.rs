@@ -1,10 +1,10 @@
 //! Writes what a decision asks for: all of it or, with its transaction, nothing.
 
 use super::entity::{
-    activity, delivery, device, event, expansion, revision, shard, subscription, token,
+    activity, delivery, device, event, expansion, recipient, revision, shard, subscription, token,
 };
 use super::on::{On, Tx};
-use super::shards;
+use super::{delivery_counts, shards};
 use crate::domain::change::Change;
 use crate::error::{Error, Result};
 use sea_orm::sea_query::OnConflict;
@@ -29,16 +29,20 @@ pub async fn apply(tx: &Tx, change: Change) -> Result<()> {
     let activities = last_of_each(change.activities, |row| row.key);
     upsert::<activity::Entity, _>(tx, activities).await?;
     insert::<revision::ActiveModel>(tx, models::<revision::Model, _>(change.revisions)?).await?;
-    let expansions = last_of_each(change.expansions, |row| (row.activity, row.run));
+    let expansions = last_of_each(change.expansions, |row| row.id);
     upsert::<expansion::Entity, _>(tx, expansions).await?;
+    upsert::<recipient::Entity, _>(tx, change.recipients).await?;
     upsert::<shard::Entity, _>(tx, last_of_each(change.shards, |row| row.id)).await?;
     let subscriptions = last_of_each(change.subscriptions, |row| row.id);
     upsert::<subscription::Entity, _>(tx, subscriptions).await?;
     upsert::<token::Entity, _>(tx, last_of_each(change.tokens, |row| row.id)).await?;
+    let tally = delivery_counts::tally(&change.deliveries);
+    let slot = delivery_counts::slot(&change.deliveries);
     insert::<delivery::ActiveModel>(tx, models::<delivery::Model, _>(change.deliveries)?).await?;
     let events = change.events.into_iter().map(event::ActiveModel::from).collect();
     insert::<event::ActiveModel>(tx, events).await?;
-    shards::bring_forward(tx, &change.due).await
+    shards::bring_forward(tx, &change.due).await?;
+    delivery_counts::add(tx, tally, slot).await
 }
 
 /// A row that a decision changes twice is written as it is last; a statement may name it only once. In order, so that

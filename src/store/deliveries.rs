@@ -1,20 +1,29 @@
-//! Deliveries: the send log. They are only added, by `apply`.
+//! Deliveries: the send log. They are only added, by `apply`, and forgotten when they are old.
+//!
+//! A page costs what it shows: its query follows one index in the order of the ids, and where filters are left that no
+//! index answers, it looks at [`EXAMINED_MAX`] rows and no more.
+
+mod search;
+
+pub use search::Order;
+pub(super) use search::{Search, Stretch};
 
 use super::Page;
-use super::codes::Code;
-use super::entity::delivery::{Column, Entity, Model};
+use super::entity::delivery::{Column, Model};
 use super::entity::{activity, device};
 use super::on::On;
 use crate::clock::Time;
-use crate::domain::delivery::{Delivery, Status};
+use crate::domain::delivery::{Delivery, Provider, Status};
 use crate::domain::ids::{AppId, DeliveryId, WorkspaceId};
 use crate::domain::push::Operation;
 use crate::domain::revision::{Number, Run};
 use crate::error::Result;
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::{Query, SelectStatement};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use std::collections::HashMap;
+
+/// How many rows a page looks at where not every one of them fits.
+pub const EXAMINED_MAX: u64 = 10_000;
 
 /// Which deliveries a list shows; an absent field shows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +42,8 @@ pub struct DeliveryFilter {
     pub contact_key: Option<String>,
     /// To this app.
     pub app: Option<AppId>,
+    /// Through this service.
+    pub provider: Option<Provider>,
     /// With this outcome.
     pub status: Option<Status>,
     /// For this reason.
@@ -54,71 +65,53 @@ pub struct LoggedDelivery {
     pub device_id: String,
 }
 
-/// Those of a workspace that fit, newest first.
+/// A part of the send log.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Those that fit, in order.
+    pub rows: Vec<LoggedDelivery>,
+    /// Where to go on; nothing where all of the log was looked at.
+    pub next: Option<DeliveryId>,
+}
+
+/// Those of a workspace that fit. A page may have fewer rows than it could and still lead to another one.
 pub async fn list(
     on: &impl On,
     workspace: WorkspaceId,
     filter: &DeliveryFilter,
-    page: Page<DeliveryId>,
-) -> Result<Vec<LoggedDelivery>> {
-    let mut query = Entity::find()
-        .filter(Column::WorkspaceId.eq(workspace.0))
-        .order_by_desc(Column::Id)
-        .limit(page.size);
-    if let Some(after) = page.after {
-        query = query.filter(Column::Id.lt(after.0));
+    (order, page): (Order, Page<DeliveryId>),
+) -> Result<Found> {
+    let Some(search) = Search::new(on, workspace, filter).await? else {
+        return Ok(Found::default());
+    };
+    let mut stretch = Stretch::after(filter, order, page.after);
+    let edge = edge(on, &search, (order, stretch)).await?;
+    if let Some(edge) = edge {
+        stretch = stretch.up_to(order, edge);
     }
-    let query = of_time(of_outcome(of_subject(query, workspace, filter), filter), filter);
-    logged(on, query.all(&on.handle().db).await?).await
+    let query = search.fitting(order, stretch).limit(page.size.saturating_add(1));
+    let mut rows = query.all(&on.handle().db).await?;
+    let size = usize::try_from(page.size).unwrap_or(usize::MAX);
+    let more = rows.len() > size;
+    rows.truncate(size);
+    let last = rows.last().map(|row| DeliveryId(row.id));
+    let next = if more { last } else { edge };
+    Ok(Found { rows: logged(on, rows).await?, next })
 }
 
-fn of_subject(
-    mut query: Select<Entity>,
-    workspace: WorkspaceId,
-    filter: &DeliveryFilter,
-) -> Select<Entity> {
-    if let Some(activity_id) = &filter.activity_id {
-        query = query.filter(Column::ActivityKey.in_subquery(activities(workspace, activity_id)));
+/// The last row that a page looks at, where it does not look at all that are left.
+async fn edge(
+    on: &impl On,
+    search: &Search<'_>,
+    (order, stretch): (Order, Stretch),
+) -> Result<Option<DeliveryId>> {
+    if search.is_exact() {
+        return Ok(None);
     }
-    if let Some(device_id) = &filter.device_id {
-        query = query.filter(Column::DeviceKey.in_subquery(devices(workspace, device_id)));
-    }
-    if let Some(contact_key) = &filter.contact_key {
-        query = query.filter(Column::ContactKey.eq(contact_key));
-    }
-    if let Some(app) = filter.app {
-        query = query.filter(Column::AppId.eq(app.0));
-    }
-    query
-}
-
-fn of_outcome(mut query: Select<Entity>, filter: &DeliveryFilter) -> Select<Entity> {
-    if let Some(run) = filter.run {
-        query = query.filter(Column::Run.eq(run));
-    }
-    if let Some(revision) = filter.revision {
-        query = query.filter(Column::Revision.eq(revision));
-    }
-    if let Some(operation) = filter.operation {
-        query = query.filter(Column::Operation.eq(operation.code()));
-    }
-    if let Some(status) = filter.status {
-        query = query.filter(Column::Status.eq(status.code()));
-    }
-    if let Some(reason) = &filter.reason {
-        query = query.filter(Column::Reason.eq(reason));
-    }
-    query
-}
-
-fn of_time(mut query: Select<Entity>, filter: &DeliveryFilter) -> Select<Entity> {
-    if let Some(at) = filter.sent_after {
-        query = query.filter(Column::SentAt.gte(at.0));
-    }
-    if let Some(at) = filter.sent_before {
-        query = query.filter(Column::SentAt.lt(at.0));
-    }
-    query
+    let query = search.candidates(order, stretch).select_only().column(Column::Id);
+    let query = query.offset(EXAMINED_MAX - 1).limit(1).into_tuple();
+    let edge: Option<Uuid> = query.one(&on.handle().db).await?;
+    Ok(edge.map(DeliveryId))
 }
 
 async fn logged(on: &impl On, rows: Vec<Model>) -> Result<Vec<LoggedDelivery>> {
@@ -146,22 +139,4 @@ async fn logged(on: &impl On, rows: Vec<Model>) -> Result<Vec<LoggedDelivery>> {
         })
     });
     logged.collect()
-}
-
-fn activities(workspace: WorkspaceId, activity_id: &str) -> SelectStatement {
-    Query::select()
-        .column(activity::Column::Key)
-        .from(activity::Entity)
-        .and_where(activity::Column::WorkspaceId.eq(workspace.0))
-        .and_where(activity::Column::ActivityId.eq(activity_id))
-        .to_owned()
-}
-
-fn devices(workspace: WorkspaceId, device_id: &str) -> SelectStatement {
-    Query::select()
-        .column(device::Column::Key)
-        .from(device::Entity)
-        .and_where(device::Column::WorkspaceId.eq(workspace.0))
-        .and_where(device::Column::DeviceId.eq(device_id))
-        .to_owned()
 }

@@ -1,27 +1,58 @@
 //! The queries that the dispatcher asks again and again are answered from their indexes, whatever the tables hold: a
 //! partial index counts only where the query repeats its condition word by word.
 
+use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
-use super::{Config, Store, activities, expansions, members, shards};
+use super::segment_members;
+use super::{Config, Store, activities, expansions, members, recipients, segments, shards};
 use crate::clock::Time;
-use crate::domain::ids::ShardId;
+use crate::domain::delivery::{Provider, Status};
+use crate::domain::ids::{
+    ActivityKey, AppId, DeliveryId, DeviceKey, SegmentKey, ShardId, WorkspaceId,
+};
+use crate::domain::push::Operation;
 use sea_orm::{ConnectionTrait, QueryTrait, Statement};
+use tempfile::TempDir;
 
-#[tokio::test]
-async fn what_is_asked_again_and_again_is_answered_from_an_index() {
-    let directory = tempfile::TempDir::new().unwrap();
+async fn empty() -> (Store, TempDir) {
+    let directory = TempDir::new().unwrap();
     let path = directory.path().join("tidings.db");
     let config = Config { url: format!("sqlite://{}", path.display()).into(), ..Config::default() };
     let store = Store::open(&config).await.unwrap();
     store.migrate().await.unwrap();
+    (store, directory)
+}
+
+/// Follows this index, and reads in its order.
+async fn assert_follows(store: &Store, query: Statement, index: &str) {
     let db = store.reader().handle().db;
-    let backend = db.get_database_backend();
+    let sql = format!("EXPLAIN QUERY PLAN {}", query.sql);
+    let values = query.values.map_or(Vec::new(), |values| values.0);
+    let explain = Statement::from_sql_and_values(db.get_database_backend(), sql.clone(), values);
+    let rows = db.query_all_raw(explain).await.unwrap();
+    let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
+    assert!(plan.iter().any(|step| step.contains(index)), "{index}: {plan:?} of {sql}");
+    assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY")), "{plan:?}");
+}
+
+#[tokio::test]
+async fn what_is_asked_again_and_again_is_answered_from_an_index() {
+    let (store, _directory) = empty().await;
+    let backend = store.reader().handle().db.get_database_backend();
     let queries = [
         (shards::due(Time(0)).build(backend), "shards_due"),
         (shards::next_due().build(backend), "shards_due"),
         (shards::behind().build(backend), "shards_behind"),
         (activities::unmarked().build(backend), "activities_unmarked"),
+        (activities::to_purge().build(backend), "activities_to_purge"),
         (expansions::pending().build(backend), "expansions_pending"),
+        (segments::deleted().build(backend), "segments_deleted"),
+        (segment_members::removed().build(backend), "segment_members_removed"),
+        (recipients::live_segments().build(backend), "recipients_live"),
+        (
+            segment_members::changed_after(SegmentKey::generate(), 1, "a").build(backend),
+            "segment_members_changed",
+        ),
         (members::exceptional(ShardId::generate()).build(backend), "subscriptions_exceptional"),
         (
             members::looked_for(ShardId::generate(), Time(0)).build(backend),
@@ -29,12 +60,59 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         ),
     ];
     for (query, index) in queries {
-        let sql = format!("EXPLAIN QUERY PLAN {}", query.sql);
-        let values = query.values.map_or(Vec::new(), |values| values.0);
-        let explain = Statement::from_sql_and_values(backend, sql, values);
-        let rows = db.query_all_raw(explain).await.unwrap();
-        let plan: Vec<String> = rows.iter().map(|row| row.try_get("", "detail").unwrap()).collect();
-        assert!(plan.iter().any(|step| step.contains(index)), "{index}: {plan:?}");
-        assert!(!plan.iter().any(|step| step.contains("TEMP B-TREE FOR ORDER BY")), "{plan:?}");
+        assert_follows(&store, query, index).await;
+    }
+}
+
+#[tokio::test]
+async fn every_search_of_the_send_log_follows_the_index_that_is_meant_for_it() {
+    let (store, _directory) = empty().await;
+    let backend = store.reader().handle().db.get_database_backend();
+    let rest = DeliveryFilter {
+        run: Some(1),
+        operation: Some(Operation::Start),
+        app: Some(AppId::generate()),
+        provider: Some(Provider::Apns),
+        sent_after: Some(Time(1)),
+        sent_before: Some(Time(2)),
+        ..DeliveryFilter::default()
+    };
+    let of_contact = || DeliveryFilter { contact_key: Some("ada".to_owned()), ..rest.clone() };
+    let of_revision = || DeliveryFilter { revision: Some(3), ..rest.clone() };
+    let refused = || DeliveryFilter { status: Some(Status::Failed), ..rest.clone() };
+    let accepted = || DeliveryFilter { status: Some(Status::Accepted), ..rest.clone() };
+    let reason = || DeliveryFilter { reason: Some("TIMEOUT".to_owned()), ..rest.clone() };
+    let cases = [
+        (rest.clone(), false, false, "deliveries_by_workspace"),
+        (accepted(), false, false, "deliveries_by_workspace"),
+        (of_revision(), false, false, "deliveries_by_workspace"),
+        (rest.clone(), true, false, "deliveries_by_activity"),
+        (accepted(), true, false, "deliveries_by_activity"),
+        (of_revision(), true, false, "deliveries_by_revision"),
+        (rest.clone(), true, true, "deliveries_by_device"),
+        (refused(), false, true, "deliveries_by_device"),
+        (of_contact(), true, false, "deliveries_by_contact"),
+        (refused(), false, false, "deliveries_not_accepted"),
+        (reason(), false, false, "deliveries_not_accepted"),
+        (refused(), true, false, "deliveries_not_accepted_by_activity"),
+        (reason(), true, false, "deliveries_not_accepted_by_activity"),
+    ];
+    for (filter, of_activity, of_device, index) in cases {
+        let search = Search {
+            workspace: WorkspaceId::generate(),
+            filter: &filter,
+            activity: of_activity.then(ActivityKey::generate),
+            device: of_device.then(DeviceKey::generate),
+        };
+        let index = format!("INDEX {index} ");
+        for order in [Order::NewestFirst, Order::OldestFirst] {
+            for after in [None, Some(DeliveryId::at(Time(1)))] {
+                let stretch = Stretch::after(&filter, order, after);
+                let query = search.fitting(order, stretch).build(backend);
+                assert_follows(&store, query, &index).await;
+                let query = search.candidates(order, stretch).build(backend);
+                assert_follows(&store, query, &index).await;
+            }
+        }
     }
 }

@@ -119,6 +119,34 @@ pub async fn open_of_device(on: &impl On, device: DeviceKey) -> Result<Vec<Subsc
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 
+/// Those of a device that ended since then, oldest first.
+pub async fn ended_of_device(
+    on: &impl On,
+    device: DeviceKey,
+    since: Time,
+) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::DeviceKey.eq(device.0))
+        .filter(Column::State.eq(State::Ended.code()))
+        .filter(Column::UpdatedAt.gte(since.0))
+        .order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
+/// Those of these devices in a run that are not over. At most a thousand at once.
+pub async fn open_of_devices_in_run(
+    on: &impl On,
+    (activity, run): (ActivityKey, Run),
+    devices: &[DeviceKey],
+) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .filter(Column::DeviceKey.is_in(devices.iter().map(|device| device.0)))
+        .filter(Column::State.is_in(OPEN.map(Code::code)));
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
 /// The newest of a device that follows this card of `ActivityKit`, as its first or its second.
 pub async fn by_card(
     on: &impl On,

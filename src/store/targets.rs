@@ -6,6 +6,7 @@ use super::entity::subscription::{Column, Entity};
 use super::on::On;
 use crate::domain::device::FormFactor;
 use crate::domain::ids::{ActivityKey, AppId, SubscriptionId};
+use crate::domain::platform::Platform;
 use crate::domain::revision::{Run, Target};
 use crate::domain::subscription::Subscription;
 use crate::error::Result;
@@ -14,6 +15,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 
 const FORM_FACTORS: [FormFactor; 3] =
     [FormFactor::Unspecified, FormFactor::Phone, FormFactor::Tablet];
+const PLATFORMS: [Platform; 2] = [Platform::Ios, Platform::Android];
 
 /// Those of a run that fit every kind of selector given, in order.
 pub async fn matching(
@@ -58,6 +60,13 @@ fn fitting(mut query: Select<Entity>, target: &Target) -> Select<Entity> {
             .filter(|kind| target.form_factors.iter().any(|word| word == kind.word()));
         let of_kind = device::Column::FormFactor.is_in(wanted.map(Code::code));
         query = query.filter(Column::DeviceKey.in_subquery(devices_where(of_kind)));
+    }
+    if !target.platforms.is_empty() {
+        let wanted = PLATFORMS
+            .into_iter()
+            .filter(|platform| target.platforms.iter().any(|word| word == platform.word()));
+        let of_platform = device::Column::Platform.is_in(wanted.map(Code::code));
+        query = query.filter(Column::DeviceKey.in_subquery(devices_where(of_platform)));
     }
     query
 }

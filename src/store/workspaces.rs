@@ -31,20 +31,20 @@ pub async fn update(tx: &Tx, row: Workspace) -> Result<()> {
 /// One by its id.
 pub async fn find(on: &impl On, id: WorkspaceId) -> Result<Option<Workspace>> {
     let model = workspace::Entity::find_by_id(id.0).one(&on.handle().db).await?;
-    Ok(model.map(Workspace::from))
+    model.map(Workspace::try_from).transpose()
 }
 
 /// One by its id, held to be changed.
 pub async fn hold(tx: &Tx, id: WorkspaceId) -> Result<Option<Workspace>> {
     let handle = tx.handle();
     let model = handle.hold(workspace::Entity::find_by_id(id.0)).one(&handle.db).await?;
-    Ok(model.map(Workspace::from))
+    model.map(Workspace::try_from).transpose()
 }
 
 /// One by its name.
 pub async fn by_name(on: &impl On, name: &str) -> Result<Option<Workspace>> {
     let model = workspace::Entity::find().filter(workspace::Column::Name.eq(name));
-    Ok(model.one(&on.handle().db).await?.map(Workspace::from))
+    model.one(&on.handle().db).await?.map(Workspace::try_from).transpose()
 }
 
 /// All of them, oldest first.
@@ -54,7 +54,7 @@ pub async fn list(on: &impl On, page: Page<WorkspaceId>) -> Result<Vec<Workspace
         query = query.filter(workspace::Column::Id.gt(after.0));
     }
     let models = query.all(&on.handle().db).await?;
-    Ok(models.into_iter().map(Workspace::from).collect())
+    models.into_iter().map(Workspace::try_from).collect()
 }
 
 /// Deletes one that has neither apps nor activities; its keys and activity types go with it. False if there is none.

@@ -45,6 +45,7 @@ async fn another_request_with_the_same_id_is_refused_and_another_method_is_not()
         request_id: "r-1".to_owned(),
         workspace_id: workspace_id.clone(),
         name: "another".to_owned(),
+        ..UpdateWorkspaceRequest::default()
     };
     answer(server.workspaces().update_workspace(server.request(rename)).await);
     let key = server.key(&workspace_id, &["admin"]).await;

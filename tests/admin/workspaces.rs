@@ -70,6 +70,17 @@ async fn a_second_workspace_of_a_name_and_a_bad_name_are_refused() {
         let refused = server.workspaces().create_workspace(create(bad)).await;
         assert_eq!(wrong_fields(refused), ["name"]);
     }
+    let request = CreateWorkspaceRequest { delivery_labels: 9, ..Default::default() };
+    let refused = server.workspaces().create_workspace(server.request(request)).await;
+    assert_eq!(wrong_fields(refused), ["name", "delivery_labels"]);
+    let request = UpdateWorkspaceRequest {
+        workspace_id: server.workspace("airline").await,
+        delivery_labels: 9,
+        update_mask: Some(prost_types::FieldMask { paths: vec!["create_time".to_owned()] }),
+        ..UpdateWorkspaceRequest::default()
+    };
+    let refused = server.workspaces().update_workspace(server.request(request)).await;
+    assert_eq!(wrong_fields(refused), ["update_mask.paths[0]", "delivery_labels"]);
     server.stop().await;
 }
 

@@ -34,6 +34,9 @@ pub(crate) async fn every_field_of_an_activity_comes_back(world: World) {
         updated_at: at(3),
         started_at: at(4),
         ended_at: Some(at(5)),
+        deleted_run: 2,
+        purged_run: 1,
+        deleted_at: Some(at(6)),
         ..world.activity("FLIGHT_2")
     };
     for row in [plain, full] {
@@ -59,6 +62,7 @@ pub(crate) async fn every_field_of_a_revision_comes_back(world: World) {
         contact_keys: vec!["ada@example.com".to_owned()],
         app_ids: vec![world.app.to_string()],
         form_factors: vec!["PHONE".to_owned()],
+        platforms: vec!["IOS".to_owned()],
     };
     let full = Revision {
         operation: Operation::End,

@@ -5,6 +5,7 @@ use tidings::domain::activity::Activity;
 use tidings::domain::change::Change;
 use tidings::domain::device::{Device, FormFactor, Obstacle};
 use tidings::domain::ids::{SubscriptionId, TokenId};
+use tidings::domain::platform::Platform;
 use tidings::domain::push::Environment;
 use tidings::domain::revision::Target;
 use tidings::domain::shard::Shard;
@@ -221,6 +222,7 @@ pub(crate) async fn exceptions_are_those_that_need_something_of_their_own(world:
 pub(crate) async fn a_target_selects_what_fits_every_kind_of_selector(world: World) {
     let mut crowd = Crowd::new(&world, 4);
     crowd.devices[1].form_factor = FormFactor::Tablet;
+    crowd.devices[2].platform = Platform::Android;
     "bob".clone_into(&mut crowd.devices[2].contact_key);
     "bob".clone_into(&mut crowd.rows[2].contact_key);
     // The third was named itself; it is ada's all the same. The second came by bob and is ada's by now.
@@ -245,12 +247,15 @@ pub(crate) async fn a_target_selects_what_fits_every_kind_of_selector(world: Wor
         (Target { form_factors: words(&["TABLET"]), ..all() }, vec![1]),
         (Target { form_factors: words(&["PHONE", "TABLET"]), ..all() }, vec![0, 1, 2, 3]),
         (Target { form_factors: words(&["FRIDGE"]), ..all() }, vec![]),
+        (Target { platforms: words(&["IOS"]), ..all() }, vec![0, 1, 3]),
+        (Target { platforms: words(&["ANDROID"]), ..all() }, vec![2]),
         (
             Target {
                 contact_keys: words(&["ada"]),
                 form_factors: words(&["PHONE"]),
                 device_ids: words(&["d0", "d1", "d2"]),
                 app_ids: words(&[&here]),
+                platforms: words(&["IOS", "ANDROID"]),
             },
             vec![0],
         ),

@@ -6,12 +6,13 @@ use tidings::clock::Time;
 use tidings::domain::activity::{Activity, Origin, State};
 use tidings::domain::change::Change;
 use tidings::domain::content::Content;
-use tidings::domain::delivery::{Delivery, Status};
+use tidings::domain::delivery::{Delivery, Labels, Provider, Status};
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::event::{Event, EventKind};
-use tidings::domain::expansion::{Audience, Expansion, Who};
+use tidings::domain::expansion::{Audience, Expansion, Verb, Who};
 use tidings::domain::ids::{
-    ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId,
+    ActivityKey, AppId, DeliveryId, DeviceKey, ExpansionId, ShardId, SubscriptionId, TokenId,
+    WorkspaceId,
 };
 use tidings::domain::platform::{Build, Platform};
 use tidings::domain::push::{Alert, Environment, Operation, Priority};
@@ -155,16 +156,21 @@ impl World {
             updated_at: NOW,
             started_at: NOW,
             ended_at: None,
+            deleted_run: 0,
+            purged_run: 0,
+            deleted_at: None,
         }
     }
 
     /// The run of an activity as it begins to find its audience.
     pub(crate) fn expansion(&self, activity: &Activity, who: Who) -> Expansion {
         Expansion {
+            id: ExpansionId::generate(),
             activity: activity.key,
             run: activity.run,
             workspace: self.workspace,
-            audience: Audience { who, app_ids: Vec::new(), latest_only: false },
+            verb: Verb::Start,
+            audience: Audience { who, app_ids: Vec::new(), latest_only: false, live: false },
             cursor: String::new(),
             done: false,
             created_at: NOW,
@@ -196,7 +202,9 @@ async fn add_tenant(tx: &Tx, workspace: Workspace, app: App) -> Result<()> {
 /// A workspace.
 pub(crate) fn workspace(name: &str) -> Workspace {
     let id = WorkspaceId::generate();
-    Workspace { id, name: name.to_owned(), created_at: NOW, updated_at: NOW }
+    let name = name.to_owned();
+    let delivery_labels = Labels::default();
+    Workspace { id, name, delivery_labels, created_at: NOW, updated_at: NOW }
 }
 
 /// An app.
@@ -311,7 +319,7 @@ pub(crate) fn token(device: &Device, kind: TokenKind, value: u8) -> Token {
 /// An accepted push.
 pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
     Delivery {
-        id: DeliveryId::generate(),
+        id: DeliveryId::at(NOW),
         workspace: subscription.workspace,
         activity: subscription.place.activity,
         run: subscription.place.run,
@@ -319,6 +327,7 @@ pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
         device: subscription.device,
         contact_key: subscription.contact_key.clone(),
         app: subscription.place.app,
+        provider: Provider::Apns,
         environment: subscription.place.environment,
         operation: Operation::Update,
         first_revision: revision,

@@ -8,10 +8,11 @@ use crate::harness::World;
 use crate::tables::{Tables, at_rest};
 use std::fmt::Debug;
 use tidings::proto::v1::{
-    Audience, DevicePreference, Dismissal, GetActivityRequest, GetDeviceRequest,
-    ListActivitiesRequest, ListDeliveriesRequest, ListDevicesRequest, ListSubscriptionsRequest,
-    RegisterDeviceRequest, RegisterTokenRequest, ReportActivityStateRequest, RevokeTokenRequest,
-    StartActivityRequest, Target, TokenKind, UpdateActivityRequest, WatchActivityRequest,
+    ApplyActivityRequest, Audience, DeleteActivityRequest, DevicePreference, Dismissal,
+    GetActivityRequest, GetDeviceRequest, ListActivitiesRequest, ListDeliveriesRequest,
+    ListDevicesRequest, ListSubscriptionsRequest, RegisterDeviceRequest, RegisterTokenRequest,
+    ReportActivityStateRequest, RevokeTokenRequest, StartActivityRequest, Target, TokenKind,
+    UpdateActivityRequest, WatchActivityRequest,
 };
 use tonic::Code;
 
@@ -117,6 +118,51 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_an_activity_should_be_is_checked_as_its_start_is() {
+    let bench = Bench::new().await;
+    let long = "x".repeat(257);
+    let request = ApplyActivityRequest {
+        request_id: long.clone(),
+        external_id: long.clone(),
+        attributes: Some(prost_types::Struct::default()),
+        attributes_json: Some("{}".to_owned()),
+        content_state_json: Some("[]".to_owned()),
+        app_ids: strings(&[""]),
+        device_preference: 7,
+        alert: Some(tidings::proto::v1::Alert::default()),
+        priority: 9,
+        stale_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
+        relevance_score: Some(f64::NAN),
+        expected_revision: Some(-1),
+        observed_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
+        ..ApplyActivityRequest::default()
+    };
+    let fields = [
+        "activity_id",
+        "alert",
+        "observed_time",
+        "request_id",
+        "activity_type",
+        "external_id",
+        "attributes_json",
+        "content_state_json",
+        "audience",
+        "app_ids[0]",
+        "device_preference",
+        "priority",
+        "relevance_score",
+        "stale_time",
+        "expected_revision",
+    ];
+    let result = bench.caller.activities().apply_activity(request).await;
+    bench.wrong(&fields, result).await;
+    let request = DeleteActivityRequest { request_id: long, activity_id: "a\nb".to_owned() };
+    let result = bench.caller.activities().delete_activity(request).await;
+    bench.wrong(&["request_id", "activity_id"], result).await;
+    bench.world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_is_for_exactly_one_kind_of_audience() {
     let bench = Bench::new().await;
     let with = |audience| StartActivityRequest { audience, ..start("NEW") };
@@ -126,10 +172,11 @@ async fn a_start_is_for_exactly_one_kind_of_audience() {
         contact_keys: strings(&[CONTACT]),
         device_ids: strings(&[DEVICE]),
         all_devices: true,
+        segment_id: "gold".to_owned(),
     };
-    let two = Audience { all_devices: false, ..all.clone() };
+    let two = Audience { all_devices: false, segment_id: String::new(), ..all.clone() };
     bench.wrong_start(&["audience.device_ids"], with(Some(two))).await;
-    let fields = ["audience.device_ids", "audience.all_devices"];
+    let fields = ["audience.device_ids", "audience.all_devices", "audience.segment_id"];
     bench.wrong_start(&fields, with(Some(all))).await;
     let many: Vec<String> = (0..1_001).map(|number| format!("contact-{number}")).collect();
     let many = Audience { contact_keys: many, ..Audience::default() };
@@ -320,9 +367,15 @@ async fn an_end_says_once_when_and_it_and_an_update_for_whom() {
         device_ids: strings(&[""]),
         contact_keys: strings(&["a\nb"]),
         form_factors: strings(&["PHONE", "WATCH"]),
+        platforms: strings(&["WINDOWS", "IOS"]),
         ..Target::default()
     };
-    let fields = ["target.device_ids[0]", "target.contact_keys[0]", "target.form_factors[1]"];
+    let fields = [
+        "target.device_ids[0]",
+        "target.contact_keys[0]",
+        "target.form_factors[1]",
+        "target.platforms[0]",
+    ];
     ending(&fields, None, Some(target.clone())).await;
     updating(&fields, target).await;
     let target = Target { app_ids: strings(&[&bench.world.app_id, "app_1"]), ..Target::default() };
@@ -369,9 +422,6 @@ async fn lists_refuse_wrong_pages_and_filters() {
     let request = ListSubscriptionsRequest { states: vec![1, 99], ..default() };
     let fields = ["activity_id", "states[1]"];
     bench.wrong(&fields, caller.activities().list_subscriptions(request).await).await;
-    let request = ListDeliveriesRequest { operation: 9, status: 9, sent_before: late, ..default() };
-    let fields = ["operation", "status", "sent_before"];
-    bench.wrong(&fields, caller.log().list_deliveries(request).await).await;
     let request = GetActivityRequest { activity_id: content("x") + "\n" };
     bench.wrong(&["activity_id"], caller.activities().get_activity(request).await).await;
     bench.world.stop().await;

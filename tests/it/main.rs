@@ -10,6 +10,7 @@ mod calls;
 mod contract;
 #[path = "../databases/mod.rs"]
 mod databases;
+mod declare;
 mod delivery;
 mod flight;
 mod harness;
@@ -19,6 +20,8 @@ mod lists;
 mod outages;
 mod repeats;
 mod secrets;
+mod segments;
+mod send_log;
 mod services;
 mod streams;
 mod tables;

@@ -8,11 +8,12 @@ use crate::tables::at_rest;
 use std::fmt::Debug;
 use tidings::domain::ids::{ApiKeyId, CredentialId, WorkspaceId};
 use tidings::proto::v1::{
-    Activity, ActivityState, ActivityType, CreateActivityTypeRequest, CreateApiKeyRequest,
-    CreateAppRequest, CreateCredentialRequest, CreateWorkspaceRequest, DeleteActivityTypeRequest,
-    DeleteApiKeyRequest, DeleteAppRequest, DeleteCredentialRequest, DeleteWorkspaceRequest,
-    RegisterTokenRequest, RegisterTokenResponse, ReportActivityStateRequest, RevokeTokenRequest,
-    UpdateActivityTypeRequest, UpdateAppRequest, UpdateWorkspaceRequest,
+    Activity, ActivityState, ActivityType, ApplyAction, CreateActivityTypeRequest,
+    CreateApiKeyRequest, CreateAppRequest, CreateCredentialRequest, CreateWorkspaceRequest,
+    DeleteActivityRequest, DeleteActivityTypeRequest, DeleteApiKeyRequest, DeleteAppRequest,
+    DeleteCredentialRequest, DeleteWorkspaceRequest, RegisterTokenRequest, RegisterTokenResponse,
+    ReportActivityStateRequest, RevokeTokenRequest, UpdateActivityTypeRequest, UpdateAppRequest,
+    UpdateWorkspaceRequest,
 };
 use tonic::{Code, Response};
 
@@ -61,6 +62,16 @@ async fn calls_about_activities() {
     assert_eq!(same(started).activity.expect("an activity").revision, 1);
     same(thrice!(world, activities, update_activity, update("A", "In Air"), update("A", "Late")));
     same(thrice!(world, activities, end_activity, end("A"), end("B")));
+    let apply = |status: &str| crate::declare::apply("A", status);
+    let applied = thrice!(world, activities, apply_activity, apply("Boarding"), apply("Gate"));
+    let applied = same(applied);
+    assert_eq!((applied.action(), applied.activity.expect("one").run), (ApplyAction::Started, 2));
+    caller.ended("A").await;
+    let delete = |activity_id: &str| DeleteActivityRequest {
+        activity_id: activity_id.to_owned(),
+        ..DeleteActivityRequest::default()
+    };
+    same(thrice!(world, activities, delete_activity, delete("A"), delete("B")));
     let none = refused(caller.find("B").await);
     assert_eq!(none.code, Code::NotFound);
     world.stop().await;

@@ -57,6 +57,7 @@ pub(crate) async fn at_rest(database: &str) -> Tables {
             let busy = count(
                 database,
                 "SELECT (SELECT count(*) FROM activities WHERE marked_revision < revision) \
+                 + (SELECT count(*) FROM activities WHERE purged_run < deleted_run) \
                  + (SELECT count(*) FROM expansions WHERE NOT done) \
                  + (SELECT count(*) FROM shards WHERE due_at IS NOT NULL)",
             );

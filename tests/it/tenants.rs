@@ -7,11 +7,12 @@ use crate::calls::{
 use crate::harness::{World, shows};
 use crate::tables::at_rest;
 use tidings::proto::v1::{
-    ApnsEnvironment, Audience, CreateAppRequest, CreateWorkspaceRequest, DeleteAppRequest,
-    DeleteCredentialRequest, GetActivityRequest, GetAppRequest, GetDeviceRequest,
-    ListActivitiesRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
-    ListSubscriptionsRequest, Platform, RegisterTokenRequest, ReportActivityStateRequest,
-    RevokeTokenRequest, StartActivityRequest, Target, WatchActivityRequest,
+    ApnsEnvironment, Audience, CreateAppRequest, CreateWorkspaceRequest, DeleteActivityRequest,
+    DeleteAppRequest, DeleteCredentialRequest, ExportDeliveriesRequest, GetActivityRequest,
+    GetAppRequest, GetDeliveryStatsRequest, GetDeviceRequest, ListActivitiesRequest,
+    ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest, ListSubscriptionsRequest,
+    Platform, RegisterTokenRequest, ReportActivityStateRequest, RevokeTokenRequest,
+    StartActivityRequest, Target, WatchActivityRequest,
 };
 use tonic::{Code, Response};
 
@@ -40,6 +41,11 @@ async fn twin(world: &World) -> (Caller, String) {
     (world.caller_with(&key), made.into_inner().app.expect("an app").app_id)
 }
 
+/// When the present quarter of an hour began, in seconds.
+fn quarter() -> i64 {
+    tidings::clock::Clock::system().now().seconds().div_euclid(900) * 900
+}
+
 fn absent<T: std::fmt::Debug>(result: tonic::Result<T>) {
     let refused = refused(result);
     assert_eq!((refused.code, refused.reason.as_str()), (Code::NotFound, "NOT_FOUND"));
@@ -65,6 +71,11 @@ async fn what_is_another_workspaces_is_not_there() {
     absent(activities.get_activity(GetActivityRequest { activity_id: id() }).await);
     absent(activities.update_activity(update(ACTIVITY, "Hijacked")).await);
     absent(activities.end_activity(end(ACTIVITY)).await);
+    absent(
+        activities
+            .delete_activity(DeleteActivityRequest { activity_id: id(), ..Default::default() })
+            .await,
+    );
     absent(activities.watch_activity(WatchActivityRequest { activity_id: id() }).await);
     let request = ListSubscriptionsRequest { activity_id: id(), ..Default::default() };
     absent(activities.list_subscriptions(request).await);
@@ -101,6 +112,19 @@ async fn what_is_another_workspaces_is_not_there() {
     ] {
         assert!(of(twin.log().list_deliveries(request).await).deliveries.is_empty());
     }
+    let mut exported = of(twin.log().export_deliveries(ExportDeliveriesRequest::default()).await);
+    while let Some(message) = exported.message().await.expect("a message") {
+        assert!(message.deliveries.is_empty());
+    }
+    let request = GetDeliveryStatsRequest { activity_id: id(), ..Default::default() };
+    absent(twin.log().get_delivery_stats(request).await);
+    let all = GetDeliveryStatsRequest {
+        sent_after: Some(prost_types::Timestamp { seconds: quarter() - 900, nanos: 0 }),
+        sent_before: Some(prost_types::Timestamp { seconds: quarter() + 900, nanos: 0 }),
+        ..Default::default()
+    };
+    assert_eq!(of(twin.log().get_delivery_stats(all.clone()).await).pushes, 0);
+    assert!(of(world.caller().log().get_delivery_stats(all).await).pushes > 0);
     let request = StartActivityRequest { app_ids: vec![world.app_id.clone()], ..start("MINE") };
     let foreign = refused(activities.start_activity(request).await);
     assert_eq!(foreign.fields(), ["app_ids[0]"], "an app of another workspace is no app");

@@ -5,6 +5,7 @@ use crate::databases::TestDatabase;
 use std::sync::Arc;
 use tidings::bus::Bus;
 use tidings::clock::{Clock, MARK_LEAD, Time};
+use tidings::domain::delivery::Labels;
 use tidings::domain::ids::{AppId, WorkspaceId};
 use tidings::domain::platform::Build;
 use tidings::domain::push::Environment;
@@ -36,6 +37,7 @@ impl Database {
         let workspace = Workspace {
             id: WorkspaceId::generate(),
             name: "default".to_owned(),
+            delivery_labels: Labels::default(),
             created_at: BEGIN,
             updated_at: BEGIN,
         };

@@ -119,6 +119,7 @@ pub(super) fn words(delivery: &Delivery) -> String {
         Operation::Start => "start",
         Operation::Update => "update",
         Operation::End => "end",
+        Operation::Fallback => "notification",
         Operation::Unspecified => "push",
     };
     let push = format!("{push} with revision {}", delivery.revision);

@@ -171,6 +171,7 @@ impl Work {
             Next::Send(plan) => plan,
         };
         let token = match plan.kind {
+            _ if self.shard.place.route.shares_token() => member.start_token,
             Kind::Start => member.start_token,
             Kind::Update | Kind::End => member.token,
             Kind::CloseSecond => member.second_token,

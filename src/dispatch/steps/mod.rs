@@ -8,15 +8,20 @@
 mod begin;
 mod close;
 mod expand;
+mod leave;
 mod load;
 mod mark;
+mod purge;
 mod settle;
 mod sweep;
+mod tokens;
 
 pub use begin::begin;
 pub use close::{Closing, close_claim, postpone};
 pub use expand::expand_batch;
 pub use load::{Loaded, Planned, Work, load};
 pub use mark::mark;
+pub use purge::purge_activity;
 pub use settle::{Answered, Made, Place, Slice, settle_slice};
 pub use sweep::{new_mark, wake};
+pub use tokens::lose_tokens;

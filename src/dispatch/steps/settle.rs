@@ -162,7 +162,7 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
     let delivered = plan.delivered;
     let first_revision = if delivered == 0 { plan.revision } else { delivered + 1 };
     Some(Delivery {
-        id: DeliveryId::generate(),
+        id: DeliveryId::at(made.sent.sent_at),
         workspace: subscription.workspace,
         activity: place.place.activity,
         run: place.place.run,
@@ -170,6 +170,7 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
         device: subscription.device,
         contact_key: subscription.contact_key.clone(),
         app: place.place.app,
+        provider: place.place.route.provider(),
         environment: place.place.environment,
         operation: match plan.kind {
             Kind::Start => Operation::Start,

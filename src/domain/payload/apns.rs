@@ -192,6 +192,7 @@ fn word(operation: Operation) -> &'static str {
         Operation::Start => "start",
         Operation::Update => "update",
         Operation::End => "end",
+        Operation::Fallback => "fallback",
     }
 }
 

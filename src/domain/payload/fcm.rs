@@ -1,12 +1,13 @@
 //! A message to an Android app by way of Google, without its target: it is shared by all devices that get the same.
 //! <https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages>
 //!
-//! May import `content` and `push`. The same code measures a message when a call is accepted and builds it when it is
-//! sent. Every message has the whole state and the attributes, for the app's process may have died and no order is
-//! promised; it never has a collapse key, for Google lets through one such message in three minutes.
+//! May import `content`, `platform` and `push`. The same code measures a message when a call is accepted and builds it
+//! when it is sent. Every message has the whole state and the attributes, for the app's process may have died and no
+//! order is promised; it never has a collapse key, for Google lets through one such message in three minutes.
 
 use crate::clock::Time;
 use crate::domain::content::Content;
+use crate::domain::platform::DataKeys;
 use crate::domain::push::{Alert, Operation};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
@@ -28,16 +29,6 @@ const TTL_MAX: Duration = Duration::from_hours(28 * 24);
 
 const _: () = assert!(UPDATE_TTL.as_secs() <= END_TTL.as_secs());
 const _: () = assert!(DATA_BYTES_MAX == super::apns::BODY_BYTES_MAX, "one limit for both");
-
-/// How an app reads its data.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum DataKeys {
-    /// Ours, with everything.
-    #[default]
-    Tidings,
-    /// The three of an app that was made for Sendora.
-    Sendora,
-}
 
 /// Everything that one message is made of.
 #[derive(Clone, Copy, Debug)]
@@ -114,7 +105,7 @@ pub struct TooLarge {
 /// How long Google is to keep a message: no longer than its content is good for.
 pub fn ttl(operation: Operation, stale_time: Option<Time>, now: Time) -> Duration {
     match operation {
-        Operation::Start => START_TTL,
+        Operation::Start | Operation::Fallback => START_TTL,
         Operation::End => END_TTL,
         Operation::Update => match stale_time.filter(|stale_time| *stale_time > now) {
             Some(stale_time) => stale_time.since(now).min(END_TTL),
@@ -178,7 +169,7 @@ impl Message<'_> {
     /// Its apps know no start: what they do not show yet, an update makes.
     fn of_sendora(&self) -> Vec<(&'static str, String)> {
         let event = match self.operation {
-            Operation::Start | Operation::Update => "update",
+            Operation::Start | Operation::Update | Operation::Fallback => "update",
             Operation::End => "end",
         };
         vec![
@@ -256,6 +247,7 @@ fn word(operation: Operation) -> &'static str {
         Operation::Start => "start",
         Operation::Update => "update",
         Operation::End => "end",
+        Operation::Fallback => "fallback",
     }
 }
 

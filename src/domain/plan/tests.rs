@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::domain::samples::{
-    NOW, NOW_S, active, alerting, at, end, exception, pending_start, present, present_at, push,
-    second, shard, targeted, update, wanted,
+    NOW, NOW_S, active, alerting, android, at, end, exception, pending_start, present, present_at,
+    push, second, shard, targeted, update, wanted,
 };
 use crate::domain::subscription::{Exception, Reason};
 use crate::domain::targeted::Targeted;
@@ -315,4 +315,29 @@ fn a_member_is_looked_at_when_its_wait_is_over_and_not_at_all_where_nothing_is_w
     let doubted = Subscription { start_doubt_until: Some(at(60)), ..pending_start(&shard) };
     assert_eq!(look(&doubted), Some(at(60)));
     assert_eq!(look(&pending_start(&shard)), Some(NOW));
+}
+
+#[test]
+fn a_start_that_does_no_harm_is_repeated_for_as_long_as_nobody_knows() {
+    let shard = shard();
+    let mut row = android(pending_start(&shard));
+    row.starts_begun = 7;
+    let plan = push(next(&row, &shard, &wanted(update(1), vec![]), present()));
+    assert_eq!((plan.kind, plan.revision), (Kind::Start, 1));
+    row.exception = Some(Exception { in_flight: Some((1, at(9))), ..exception(&shard) });
+    let waits = next(&row, &shard, &wanted(update(1), vec![]), present());
+    assert_eq!(waits, Next::Wait(at(9)), "its answer may still come");
+}
+
+#[test]
+fn what_was_ever_begun_gets_its_end_and_what_was_not_is_over() {
+    let shard = shard();
+    let mut row = android(pending_start(&shard));
+    assert_eq!(next(&row, &shard, &wanted(end(2), vec![]), present()), Next::Over);
+    row.starts_begun = 1;
+    let plan = push(next(&row, &shard, &wanted(end(2), vec![]), present()));
+    assert_eq!((plan.kind, plan.revision), (Kind::End, 2));
+    row.closing = true;
+    let plan = push(next(&row, &shard, &wanted(update(2), vec![]), present()));
+    assert_eq!(plan.kind, Kind::End, "another owner");
 }

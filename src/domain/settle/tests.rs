@@ -7,6 +7,7 @@ use super::*;
 use crate::domain::samples::{
     NOW, NOW_S, accepted, active, at, exception, second, sent, sent_as, shard, unavailable,
 };
+use crate::domain::shard::{Place, Route};
 use crate::domain::subscription::Exception;
 
 /// Settles an answer and returns what it did.
@@ -230,6 +231,22 @@ fn a_push_that_was_put_off_is_no_try_and_waits_whatever_is_newer() {
     let own = row.exception.unwrap();
     assert_eq!((own.not_before, own.retry_at, own.in_flight), (Some(at(3)), None, None));
     assert_eq!((own.failed, own.attempts), (0, 0), "no try in vain");
+}
+
+#[test]
+fn google_is_left_alone_for_ten_seconds_after_a_push_without_an_answer() {
+    let to_apple = shard();
+    let to_google = Shard { place: Place { route: Route::Fcm, ..to_apple.place }, ..to_apple };
+    for outcome in [UNKNOWN, Outcome::NotSent { reason: "CONNECT_FAILED" }] {
+        for (shard, rest) in [(&to_apple, None), (&to_google, Some(at(10)))] {
+            let mut row = active(shard);
+            let sent = sent(&row, shard, 2);
+            answer(&mut row, shard, &sent, &outcome);
+            let own = row.exception.unwrap();
+            assert_eq!(own.not_before, rest, "whatever is newer");
+            assert!(own.retry_at.is_some());
+        }
+    }
 }
 
 #[test]

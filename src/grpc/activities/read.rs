@@ -2,22 +2,62 @@
 
 use crate::domain::asked::{Expected, Presentation};
 use crate::domain::content::Content;
-use crate::domain::expansion::{Audience, Who};
 use crate::domain::revision::Target;
 use crate::domain::update::Dismissal;
 use crate::error::Result;
 use crate::grpc::convert::activity::read_latest_only;
 use crate::grpc::convert::content::{self, Forms};
 use crate::grpc::convert::push::{read_alert, read_alert_expiry, read_priority};
-use crate::grpc::validate::{ID_BYTES_MAX, Violations};
+use crate::grpc::validate::{ID_BYTES_MAX, LIST_MAX, Violations};
 use crate::proto::v1;
-use crate::service::activities::{EndAsked, StartAsked, UpdateAsked};
+use crate::service::activities::{ApplyAsked, EndAsked, StartAsked, UpdateAsked};
+use crate::service::recipients::{AudienceAsked, Named};
 
 const FORM_FACTORS: [&str; 2] = ["PHONE", "TABLET"];
+const PLATFORMS: [&str; 2] = ["IOS", "ANDROID"];
 
 /// Reads a start.
 pub(super) fn start(request: &v1::StartActivityRequest) -> Result<StartAsked> {
+    read_start(request, Violations::new())
+}
+
+/// Reads how an activity should be: as its start would say it, with the time of the observation.
+pub(super) fn apply(request: &v1::ApplyActivityRequest) -> Result<ApplyAsked> {
     let mut violations = Violations::new();
+    if request.activity_id.is_empty() {
+        violations.add("activity_id", "is missing");
+    }
+    let says_nothing = |alert: &v1::Alert| alert.title.is_empty() && alert.body.is_empty();
+    if request.alert.as_ref().is_some_and(says_nothing) {
+        violations.add("alert", "needs a title or a body");
+    }
+    let observed_at = violations.time("observed_time", request.observed_time.as_ref());
+    let request = request.clone();
+    let start = v1::StartActivityRequest {
+        request_id: request.request_id,
+        activity_id: request.activity_id,
+        activity_type: request.activity_type,
+        external_id: request.external_id,
+        attributes: request.attributes,
+        attributes_json: request.attributes_json,
+        content_state: request.content_state,
+        content_state_json: request.content_state_json,
+        audience: request.audience,
+        app_ids: request.app_ids,
+        device_preference: request.device_preference,
+        alert: request.alert,
+        priority: request.priority,
+        stale_time: request.stale_time,
+        relevance_score: request.relevance_score,
+        expected_revision: request.expected_revision,
+    };
+    Ok(ApplyAsked { start: read_start(&start, violations)?, observed_at })
+}
+
+fn read_start(
+    request: &v1::StartActivityRequest,
+    mut violations: Violations,
+) -> Result<StartAsked> {
     violations.optional_id("request_id", &request.request_id);
     violations.optional_id("activity_id", &request.activity_id);
     violations.id("activity_type", &request.activity_type);
@@ -107,57 +147,69 @@ fn state(
     content::read(&Forms { field: "content_state", structure, json }, violations)
 }
 
-fn audience(request: &v1::StartActivityRequest, violations: &mut Violations) -> Audience {
+fn audience(request: &v1::StartActivityRequest, violations: &mut Violations) -> AudienceAsked {
     let given = request.audience.clone().unwrap_or_default();
     let kinds = [
         ("audience.contact_keys", !given.contact_keys.is_empty()),
         ("audience.device_ids", !given.device_ids.is_empty()),
         ("audience.all_devices", given.all_devices),
+        ("audience.segment_id", !given.segment_id.is_empty()),
     ];
     if !violations.at_most_one(&kinds) {
-        let problem = "is missing: give contact_keys, device_ids or all_devices";
+        let problem = "is missing: give contact_keys, device_ids, all_devices or segment_id";
         violations.add("audience", problem);
     }
     violations.ids("audience.contact_keys", &given.contact_keys);
     violations.ids("audience.device_ids", &given.device_ids);
+    violations.optional_id("audience.segment_id", &given.segment_id);
     violations.ids("app_ids", &request.app_ids);
     let preference: Option<v1::DevicePreference> =
         violations.known("device_preference", request.device_preference);
     let latest_only = read_latest_only(preference.unwrap_or_default());
-    if latest_only && given.contact_keys.is_empty() {
-        violations.add("device_preference", "LATEST is about contacts: give audience.contact_keys");
+    if latest_only && given.contact_keys.is_empty() && given.segment_id.is_empty() {
+        let problem = "LATEST is about contacts: give audience.contact_keys or a segment of them";
+        violations.add("device_preference", problem);
     }
-    let who = if given.all_devices {
-        Who::AllDevices
+    let named = if given.all_devices {
+        Named::AllDevices
+    } else if !given.segment_id.is_empty() {
+        Named::Segment(given.segment_id)
     } else if given.device_ids.is_empty() {
-        Who::ContactKeys(given.contact_keys)
+        Named::ContactKeys(given.contact_keys)
     } else {
-        Who::DeviceIds(given.device_ids)
+        Named::DeviceIds(given.device_ids)
     };
-    Audience { who, app_ids: request.app_ids.clone(), latest_only }
+    AudienceAsked { named, app_ids: request.app_ids.clone(), latest_only, live: false }
 }
 
 fn target(asked: &v1::Target, violations: &mut Violations) -> Target {
     violations.ids("target.device_ids", &asked.device_ids);
     violations.ids("target.contact_keys", &asked.contact_keys);
     violations.ids("target.app_ids", &asked.app_ids);
-    violations.list_size("target.form_factors", asked.form_factors.len());
-    for (index, form_factor) in asked.form_factors.iter().enumerate() {
-        if !FORM_FACTORS.contains(&form_factor.as_str()) {
-            let problem = format!("must be one of {}", FORM_FACTORS.join(", "));
-            violations.add(format!("target.form_factors[{index}]"), problem);
-        }
-    }
+    words(("target.form_factors", &asked.form_factors), &FORM_FACTORS, violations);
+    words(("target.platforms", &asked.platforms), &PLATFORMS, violations);
     let target = Target {
         device_ids: sorted(&asked.device_ids),
         contact_keys: sorted(&asked.contact_keys),
         app_ids: asked.app_ids.clone(),
         form_factors: sorted(&asked.form_factors),
+        platforms: sorted(&asked.platforms),
     };
     if target.is_empty() {
         violations.add("target", "selects nothing; leave it out to mean everyone");
     }
     target
+}
+
+/// Each is one of these words.
+fn words((field, given): (&str, &[String]), known: &[&str], violations: &mut Violations) {
+    violations.list_size(field, given.len());
+    for (index, word) in given.iter().enumerate().take(LIST_MAX) {
+        if !known.contains(&word.as_str()) {
+            let problem = format!("must be one of {}", known.join(", "));
+            violations.add(format!("{field}[{index}]"), problem);
+        }
+    }
 }
 
 /// The same target has one form, by which it is known again.

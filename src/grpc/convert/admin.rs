@@ -4,6 +4,7 @@ use super::device::platform;
 use super::push::{alert, environment};
 use super::time;
 use crate::domain::activity_type::{ActivityType, Join};
+use crate::domain::delivery::Labels;
 use crate::domain::platform::{Build, DataKeys};
 use crate::domain::tenant::{ApiKey, App, SealedCredential, Signer, Workspace};
 use crate::proto::v1;
@@ -15,6 +16,26 @@ pub fn workspace(workspace: &Workspace) -> v1::Workspace {
         name: workspace.name.clone(),
         create_time: Some(time::to_proto(workspace.created_at)),
         update_time: Some(time::to_proto(workspace.updated_at)),
+        delivery_labels: labels(workspace.delivery_labels).into(),
+    }
+}
+
+/// Whose words the send log has.
+pub fn labels(labels: Labels) -> v1::DeliveryLabels {
+    match labels {
+        Labels::Tidings => v1::DeliveryLabels::Tidings,
+        Labels::Dengage => v1::DeliveryLabels::Dengage,
+        Labels::DengageDelivered => v1::DeliveryLabels::DengageDelivered,
+    }
+}
+
+/// None where the caller does not say.
+pub fn read_labels(labels: v1::DeliveryLabels) -> Option<Labels> {
+    match labels {
+        v1::DeliveryLabels::Unspecified => None,
+        v1::DeliveryLabels::Tidings => Some(Labels::Tidings),
+        v1::DeliveryLabels::Dengage => Some(Labels::Dengage),
+        v1::DeliveryLabels::DengageDelivered => Some(Labels::DengageDelivered),
     }
 }
 

@@ -2,12 +2,12 @@
 
 use super::push::{environment, operation};
 use super::time;
-use crate::domain::delivery::Status;
+use crate::domain::delivery::{Labels, Provider, Status};
 use crate::domain::outcome::Class;
 use crate::domain::reasons;
 use crate::domain::subscription::Reason;
 use crate::proto::v1;
-use crate::service::deliveries::LoggedDelivery;
+use crate::service::deliveries::{DeliveryCount, LoggedDelivery};
 
 /// What became of a push.
 pub fn status(status: Status) -> v1::DeliveryStatus {
@@ -30,6 +30,23 @@ pub fn read_status(status: v1::DeliveryStatus) -> Option<Status> {
     }
 }
 
+/// None is any.
+pub fn read_provider(provider: v1::Provider) -> Option<Provider> {
+    match provider {
+        v1::Provider::Unspecified => None,
+        v1::Provider::Apns => Some(Provider::Apns),
+        v1::Provider::Fcm => Some(Provider::Fcm),
+    }
+}
+
+/// The service that a push was sent through.
+pub fn provider(provider: Provider) -> v1::Provider {
+    match provider {
+        Provider::Apns => v1::Provider::Apns,
+        Provider::Fcm => v1::Provider::Fcm,
+    }
+}
+
 /// What kind of reason a refusal has.
 pub fn class(class: Option<Class>) -> v1::ReasonClass {
     match class {
@@ -45,7 +62,7 @@ pub fn class(class: Option<Class>) -> v1::ReasonClass {
 }
 
 /// A row of the send log.
-pub fn delivery(logged: &LoggedDelivery) -> v1::Delivery {
+pub fn delivery(logged: &LoggedDelivery, labels: Labels) -> v1::Delivery {
     let row = &logged.delivery;
     let remedy = match (row.status, Reason::from_word(&row.reason)) {
         (Status::Accepted, _) => "",
@@ -74,5 +91,20 @@ pub fn delivery(logged: &LoggedDelivery) -> v1::Delivery {
         alert_revision: row.alert_revision,
         send_time: Some(time::to_proto(row.sent_at)),
         answer_time: row.answered_at.map(time::to_proto),
+        provider: provider(row.provider).into(),
+        label: labels.label(row.status).to_owned(),
+    }
+}
+
+/// How many pushes had the same outcome.
+pub fn count(count: &DeliveryCount, labels: Labels) -> v1::DeliveryCount {
+    v1::DeliveryCount {
+        operation: operation(count.operation).into(),
+        provider: provider(count.provider).into(),
+        status: status(count.status).into(),
+        reason: count.reason.clone(),
+        reason_class: class(count.class).into(),
+        pushes: count.pushes,
+        label: labels.label(count.status).to_owned(),
     }
 }

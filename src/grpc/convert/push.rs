@@ -72,6 +72,7 @@ pub fn read_operation(operation: v1::Operation) -> Option<Operation> {
         v1::Operation::Start => Some(Operation::Start),
         v1::Operation::Update => Some(Operation::Update),
         v1::Operation::End => Some(Operation::End),
+        v1::Operation::Fallback => Some(Operation::Fallback),
     }
 }
 
@@ -81,6 +82,7 @@ pub fn operation(operation: Operation) -> v1::Operation {
         Operation::Start => v1::Operation::Start,
         Operation::Update => v1::Operation::Update,
         Operation::End => v1::Operation::End,
+        Operation::Fallback => v1::Operation::Fallback,
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Accounts {
     endpoint: Endpoint,
     /// The most pushes of one account without an answer, so that one cannot take all lanes.
     share: usize,
-    accounts: Mutex<HashMap<[u8; 32], Arc<Account>>>,
+    known: Mutex<HashMap<[u8; 32], Arc<Account>>>,
 }
 
 /// One service account towards one project.
@@ -48,7 +48,7 @@ pub(super) struct Account {
 
 impl Accounts {
     pub(super) fn new(base: Url, endpoint: Endpoint, share: usize) -> Accounts {
-        Accounts { base, endpoint, share, accounts: Mutex::default() }
+        Accounts { base, endpoint, share, known: Mutex::default() }
     }
 
     /// The account of a credential; an error where its key cannot sign or its project can be none.
@@ -59,7 +59,7 @@ impl Accounts {
     ) -> Result<Arc<Account>, &'static str> {
         let id = digest(project_id, credential);
         let now = Instant::now();
-        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut accounts = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = accounts.get(&id) {
             account.touch(now);
             return Ok(account.clone());

@@ -1,8 +1,8 @@
 //! Stops the pushes of a project that Google refuses anyway: refusals count against the quota too.
 //!
-//! May import the provider's types. A project is paused after [`REFUSALS_MAX`] refusals in a row, or after one that names
-//! the project's quota; after the pause one push is let through, and the answer to it decides. What says something about
-//! one device or one message says that the project is well.
+//! May import the provider's types. A project is paused after [`REFUSALS_MAX`] refusals in a row, or after one that
+//! names the project's quota; after the pause one push is let through, and the answer to it decides. What says
+//! something about one device or one message says that the project is well.
 
 use crate::provider::{Class, Outcome};
 use std::time::Duration;
@@ -127,8 +127,8 @@ mod tests {
     #[test]
     fn one_refusal_that_names_the_projects_quota_pauses_the_project_as_long_as_google_says() {
         let (mut brake, now) = (Brake::default(), Instant::now());
-        assert_eq!(brake.learn(&quota(), true, now), Some(Duration::from_secs(120)));
-        assert_eq!(brake.enter(now), Err(now + Duration::from_secs(120)));
+        assert_eq!(brake.learn(&quota(), true, now), Some(Duration::from_mins(2)));
+        assert_eq!(brake.enter(now), Err(now + Duration::from_mins(2)));
         // What was on its way before was taken: that changes nothing.
         brake.learn(&ACCEPTED, false, now);
         assert!(brake.enter(now + Duration::from_secs(119)).is_err());
@@ -146,7 +146,7 @@ mod tests {
         for _ in 1..REFUSALS_MAX {
             assert_eq!(brake.learn(&quota(), false, now), None);
         }
-        assert_eq!(brake.learn(&quota(), false, now), Some(Duration::from_secs(120)));
+        assert_eq!(brake.learn(&quota(), false, now), Some(Duration::from_mins(2)));
     }
 
     #[test]
@@ -167,7 +167,7 @@ mod tests {
         let later = start + Duration::from_secs(121);
         assert_eq!(brake.enter(later), Ok(()));
         assert_eq!(brake.enter(later), Err(later + PROBE_LOOK));
-        assert_eq!(brake.learn(&quota(), false, later), Some(Duration::from_secs(120)));
+        assert_eq!(brake.learn(&quota(), false, later), Some(Duration::from_mins(2)));
         let much_later = later + Duration::from_secs(121);
         assert_eq!(brake.enter(much_later), Ok(()));
         brake.learn(&ACCEPTED, false, much_later);

@@ -1,9 +1,9 @@
 //! One request for an access token: a signed claim goes to the operator's token endpoint, a bearer token comes back.
 //! <https://developers.google.com/identity/protocols/oauth2/service-account#httprest>
 //!
-//! May import `clock`, the service account and this folder's bodies. `gcp_auth` reads the key and signs; the request is
-//! ours, for its own has no time limit, no bound, no way to trust the operator's certificates, and tries five times what
-//! was refused (`docs/adr/0010-google-access-tokens.md`). Neither key, claim nor token is ever printed.
+//! May import `clock`, the service account and this folder's bodies. `gcp_auth` reads the key and signs; the request
+//! is ours, for its own has no time limit, no bound, no way to trust the operator's certificates, and tries five times
+//! what was refused (`docs/adr/0010-google-access-tokens.md`). Neither key, claim nor token is ever printed.
 
 use super::body;
 use crate::clock::{Clock, Time};
@@ -29,7 +29,7 @@ pub(super) const LIFE_MIN: Duration = Duration::from_secs(10);
 /// And no longer than this, whatever is said.
 const LIFE_MAX: Duration = Duration::from_hours(12);
 
-/// The longest token that is taken; Google's have under 2 KiB.
+/// The longest token that is taken; Google's have some 1,000 bytes.
 const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// The longest word of a peer that is logged.
@@ -82,10 +82,10 @@ impl Signer {
     }
 
     fn claim(&self, audience: &str, now: Time) -> Result<String, gcp_auth::Error> {
-        let mut header = json!({ "alg": "RS256", "typ": "JWT" });
-        if !self.inspected.private_key_id.is_empty() {
-            header["kid"] = self.inspected.private_key_id.as_str().into();
-        }
+        let header = match self.inspected.private_key_id.as_str() {
+            "" => json!({ "alg": "RS256", "typ": "JWT" }),
+            kid => json!({ "alg": "RS256", "typ": "JWT", "kid": kid }),
+        };
         let claims = json!({
             "iss": self.inspected.client_email,
             "scope": SCOPE,

@@ -1,7 +1,7 @@
 //! The connections to Google, as lanes: an HTTP client keeps one HTTP/2 connection per host, so there are several.
 //!
-//! May import this folder's configuration. A lane never carries more than [`STREAMS_MAX`] pushes at a time; a push takes
-//! the emptiest one. No client follows a redirect, reads the environment, or trusts but the public roots and the
+//! May import this folder's configuration. A lane never carries more than [`STREAMS_MAX`] pushes at a time; a push
+//! takes the emptiest one. No client follows a redirect, reads the environment, or trusts but the public roots and the
 //! operator's.
 
 use super::config::{Config, violation};

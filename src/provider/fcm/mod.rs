@@ -3,8 +3,8 @@
 //!
 //! May import `domain` and the leaves. A batch goes in and an answer for each of its pushes comes out, exactly one,
 //! within the timeouts of the configuration. Nothing is sent but to the operator's two addresses, whatever a service
-//! account says. What is over Google's limits is put off, not sent. `docs/adr/0010-google-access-tokens.md` says what the
-//! crates do here and what they do not.
+//! account says. What is over Google's limits is put off, not sent. `docs/adr/0010-google-access-tokens.md` says what
+//! the crates do here and what they do not.
 
 mod access;
 mod accounts;
@@ -35,6 +35,7 @@ use bytes::Bytes;
 use secrecy::SecretString;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -129,9 +130,15 @@ impl Fcm {
         Ok(Fcm { shared: Arc::new(shared) })
     }
 
+    /// The longest that an answer takes from the moment at which its push was handed over.
+    pub fn answer_max(&self) -> Duration {
+        let Config { connect_timeout_ms, request_timeout_ms, .. } = self.shared.config;
+        Duration::from_millis(connect_timeout_ms + 2 * request_timeout_ms)
+    }
+
     /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the sum of the
-    /// timeouts for connecting and twice that for the request. Who drops the receiver loses the answers, not the pushes.
-    /// Must be called inside a tokio runtime.
+    /// timeouts for connecting and twice that for the request. Who drops the receiver loses the answers, not the
+    /// pushes. Must be called inside a tokio runtime.
     pub fn send(&self, batch: Batch) -> mpsc::Receiver<Answer> {
         let (answers, receiver) = mpsc::channel(batch.pushes.len().max(1));
         let Batch { project_id, credential, pushes } = batch;

@@ -1,9 +1,9 @@
 //! How often Google may be asked to push: to one device, and for one project.
 //! <https://firebase.google.com/docs/cloud-messaging/throttling-and-quotas>
 //!
-//! May import ids. Buckets fill evenly, so what is over the limit goes out a little later instead of not at all for the
-//! rest of an hour. What may go at once and what flows in afterwards stay within the limit together, whenever its window
-//! begins. A device that was quiet for a while is forgotten: a full bucket says nothing.
+//! May import ids. Buckets fill evenly, so what is over the limit goes out a little later instead of not at all for
+//! the rest of an hour. What may go at once and what flows in afterwards stay within the limit together, whenever its
+//! window begins. A device that was quiet for a while is forgotten: a full bucket says nothing.
 
 use crate::domain::ids::DeviceKey;
 use std::collections::HashMap;

@@ -2,8 +2,8 @@
 //! <https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode>
 //!
 //! May import the table of reasons. Read in this order: the detail of FCM's own, the detail of Google's, the status in
-//! the body, the status of HTTP. Only FCM's own detail can say that a token is dead. Nothing that a peer sends makes this
-//! panic or grow.
+//! the body, the status of HTTP. Only FCM's own detail can say that a token is dead. Nothing that a peer sends makes
+//! this panic or grow.
 
 use crate::clock::Time;
 use crate::domain::reasons::fcm::{self, INVALID_REGISTRATION};
@@ -151,8 +151,8 @@ fn words(body: &Value) -> Words {
     words
 }
 
-/// Whether a violated quota is one of the whole project. Where the subject is of another form than Google's general one,
-/// `project:` and its id, the project is paused only after several refusals.
+/// Whether a violated quota is one of the whole project. Where the subject is of another form than Google's general
+/// one, `project:` and its id, the project is paused only after several refusals.
 fn names_project(detail: &Value) -> bool {
     let violations = detail.get("violations").and_then(Value::as_array);
     violations.into_iter().flatten().any(|violation| {

@@ -1,7 +1,7 @@
 //! One batch on its way: leave, room and a request for each push, and what its answer says about others.
 //!
-//! May import the rest of this folder. A push that would be refused now is put off instead of sent. One that was sent is
-//! sent again only where Google refused our access token, which is not looking at the push.
+//! May import the rest of this folder. A push that would be refused now is put off instead of sent. One that was sent
+//! is sent again only where Google refused our access token, which is not looking at the push.
 
 use super::access::Bearer;
 use super::accounts::Account;

@@ -87,7 +87,7 @@ fn with_tokens(
 
 /// Fails instead of waiting for ever.
 async fn soon<T>(what: impl Future<Output = T>) -> T {
-    timeout(Duration::from_secs(60), what).await.expect("nothing came in 60 seconds")
+    timeout(Duration::from_mins(1), what).await.expect("nothing came in a minute")
 }
 
 /// Every answer, in the order of the pushes. Fails where one is missing or comes twice.

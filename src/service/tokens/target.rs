@@ -6,9 +6,11 @@ use crate::domain::activity::{Activity, State};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::asked;
 use crate::domain::change::Change;
+use crate::domain::device::Device;
 use crate::domain::event::EventKind;
 use crate::domain::expand::{self, TARGETED_MAX};
-use crate::domain::expansion::{Expansion, Who};
+use crate::domain::expansion::Expansion;
+use crate::domain::recipient::Entry;
 use crate::domain::register::{self, Belongs, Claim};
 use crate::domain::rooms::Rooms;
 use crate::domain::shard::Shard;
@@ -36,18 +38,19 @@ pub(super) async fn find_subscription(
     }
     let activity_type = registration.activity_type(tx, Some(&activity)).await?;
     let all = store::subscriptions::of_device_and_activity(tx, activity.key, device.key).await?;
-    let all = store::subscriptions::with_shards(tx, all).await?;
+    let mut all = store::subscriptions::with_shards(tx, all).await?;
+    all.retain(|(row, _)| row.place.run > activity.deleted_run);
     let (rows, shards): (Vec<Subscription>, Vec<Shard>) = all.into_iter().unzip();
     let expansion = store::expansions::find(&tx.glance(), activity.key, activity.run).await?;
-    let in_audience = match &expansion {
-        Some(expansion) => store::expansions::audience_contains(tx, expansion, device).await?,
-        None => false,
+    let entry = match &expansion {
+        Some(expansion) => entry(tx, expansion, device).await?,
+        None => None,
     };
     let claim = Claim {
         run: asked.run,
         device_activity_id: asked.device_activity_id.as_deref(),
         app_started: registration.is_app_started(),
-        in_audience,
+        in_audience: entry.is_some(),
     };
     match register::belongs(&activity, &activity_type, &rows, claim)? {
         Belongs::To(index) => rows
@@ -58,8 +61,7 @@ pub(super) async fn find_subscription(
         Belongs::Joins => {
             let (mut subscription, shard) = add(tx, registration, &activity, false, change).await?;
             // What a device joined through its contact ends with that contact.
-            let by_contact = |e: Expansion| matches!(e.audience.who, Who::ContactKeys(_));
-            if in_audience && expansion.is_some_and(by_contact) {
+            if entry.is_some_and(|entry| entry.by_contact) {
                 subscription.contact_key.clone_from(&device.contact_key);
             }
             Ok((subscription, shard))
@@ -69,6 +71,14 @@ pub(super) async fn find_subscription(
             add(tx, registration, &activity, true, change).await
         }
     }
+}
+
+/// How the device is in the audience of the run.
+async fn entry(tx: &Tx, expansion: &Expansion, device: &Device) -> Result<Option<Entry>> {
+    let run = (expansion.activity, expansion.run);
+    let devices = std::slice::from_ref(device);
+    let roll = store::recipients::roll(tx, run, devices, &expansion.audience.app_ids).await?;
+    Ok(roll.entry(device))
 }
 
 /// The activity that is named, or the one whose card is; none where the app has started a new one. Only who may start

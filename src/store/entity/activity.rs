@@ -31,6 +31,9 @@ pub struct Model {
     pub updated_at: i64,
     pub started_at: i64,
     pub ended_at: Option<i64>,
+    pub deleted_run: i64,
+    pub purged_run: i64,
+    pub deleted_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -62,6 +65,9 @@ impl TryFrom<Activity> for Model {
             updated_at: row.updated_at.0,
             started_at: row.started_at.0,
             ended_at: row.ended_at.map(|at| at.0),
+            deleted_run: row.deleted_run,
+            purged_run: row.purged_run,
+            deleted_at: row.deleted_at.map(|at| at.0),
         })
     }
 }
@@ -90,6 +96,9 @@ impl TryFrom<Model> for Activity {
             updated_at: Time(model.updated_at),
             started_at: Time(model.started_at),
             ended_at: model.ended_at.map(Time),
+            deleted_run: model.deleted_run,
+            purged_run: model.purged_run,
+            deleted_at: model.deleted_at.map(Time),
         })
     }
 }

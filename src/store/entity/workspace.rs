@@ -3,6 +3,8 @@
 use crate::clock::Time;
 use crate::domain::ids::WorkspaceId;
 use crate::domain::tenant::Workspace;
+use crate::error::Error;
+use crate::store::codes::Code;
 use sea_orm::entity::prelude::*;
 
 #[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
@@ -11,6 +13,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     pub name: String,
+    pub delivery_labels: i16,
     pub created_at: i64,
     pub updated_at: i64,
 }
@@ -25,19 +28,23 @@ impl From<Workspace> for Model {
         Model {
             id: row.id.0,
             name: row.name,
+            delivery_labels: row.delivery_labels.code(),
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
         }
     }
 }
 
-impl From<Model> for Workspace {
-    fn from(model: Model) -> Self {
-        Workspace {
+impl TryFrom<Model> for Workspace {
+    type Error = Error;
+
+    fn try_from(model: Model) -> Result<Self, Error> {
+        Ok(Workspace {
             id: WorkspaceId(model.id),
             name: model.name,
+            delivery_labels: Code::from_code(model.delivery_labels)?,
             created_at: Time(model.created_at),
             updated_at: Time(model.updated_at),
-        }
+        })
     }
 }

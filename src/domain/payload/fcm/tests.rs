@@ -89,7 +89,7 @@ fn an_app_made_for_sendora_gets_its_three_keys_and_no_other() {
         [(Operation::Start, "update"), (Operation::Update, "update"), (Operation::End, "end")]
     {
         let keys = DataKeys::Sendora;
-        let built = read(&Message { operation, keys, ..message(&attributes, &state) }.build());
+        let built = read(&Message { keys, operation, ..message(&attributes, &state) }.build());
         let wanted = json!({
             "sendoraLiveActivityId": "flight-TK1983",
             "sendoraLiveActivityEvent": event,

@@ -3,7 +3,7 @@
 use super::*;
 use crate::domain::ids::TokenId;
 use crate::domain::plan::START_DOUBT;
-use crate::domain::samples::pending_start;
+use crate::domain::samples::{android, pending_start};
 use std::time::Duration;
 
 fn begun(shard: &Shard) -> (Subscription, Sent) {
@@ -94,6 +94,36 @@ fn a_refused_start_was_none_and_is_tried_again() {
         assert_eq!(row.start_doubt_until, None);
         assert!(row.exception.unwrap().retry_at.is_some());
     }
+}
+
+#[test]
+fn an_accepted_start_on_android_is_shown_and_needs_no_token() {
+    let shard = shard();
+    let mut row = android(pending_start(&shard));
+    let mut begun = sent_as(Kind::Start, &row, &shard, 1);
+    assert!(begin_start(&mut row, &shard, &mut begun.plan, NOW));
+    assert_eq!((row.starts_begun, row.start_doubt_until), (1, None), "it is in no doubt");
+    let settled = settle(&mut row, &shard, None, (&begun, Answer::Is(&accepted())), NOW);
+    assert!(settled.counts);
+    assert_eq!((row.state, row.delivered(&shard)), (State::Active, 1));
+    let words: Vec<&str> = settled.events.iter().map(|event| event.kind.word()).collect();
+    assert_eq!(words, ["subscription.started"]);
+}
+
+#[test]
+fn a_start_on_android_without_an_answer_stays_pending_and_is_known_to_be_begun() {
+    let shard = shard();
+    let mut row = android(pending_start(&shard));
+    let mut begun = sent_as(Kind::Start, &row, &shard, 1);
+    begin_start(&mut row, &shard, &mut begun.plan, NOW);
+    let unknown = Outcome::Unknown { reason: "TIMEOUT" };
+    settle(&mut row, &shard, None, (&begun, Answer::Is(&unknown)), NOW);
+    assert_eq!((row.state, row.starts_begun), (State::PendingStart, 1));
+    assert!(row.exception.is_some_and(|exception| exception.retry_at > Some(NOW)));
+    let mut again = sent_as(Kind::Start, &row, &shard, 1);
+    begin_start(&mut row, &shard, &mut again.plan, NOW);
+    settle(&mut row, &shard, None, (&again, Answer::Is(&unavailable())), NOW);
+    assert_eq!(row.starts_begun, 1, "a refusal is not a start, and the first one may be");
 }
 
 #[test]

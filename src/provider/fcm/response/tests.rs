@@ -19,7 +19,7 @@ struct Row {
     token_is_dead: bool,
 }
 
-fn error(status: u16, word: &str, message: &str, details: Value) -> Value {
+fn error(status: u16, word: &str, message: &str, details: &Value) -> Value {
     json!({ "error": {
         "code": status, "message": message, "status": word, "details": details,
     } })
@@ -53,13 +53,13 @@ fn of_tokens() -> Vec<Row> {
     let not_found = "Requested entity was not found.";
     vec![
         row(
-            (404, error(404, "NOT_FOUND", not_found, json!([fcm_error("UNREGISTERED")]))),
+            (404, error(404, "NOT_FOUND", not_found, &json!([fcm_error("UNREGISTERED")]))),
             ("UNREGISTERED", Class::Token),
             None,
             true,
         ),
         row(
-            (404, error(404, "NOT_FOUND", not_found, json!([]))),
+            (404, error(404, "NOT_FOUND", not_found, &json!([]))),
             ("NOT_FOUND", Class::Configuration),
             Some(10),
             false,
@@ -71,7 +71,7 @@ fn of_tokens() -> Vec<Row> {
                     403,
                     "PERMISSION_DENIED",
                     "SenderId mismatch",
-                    json!([fcm_error("SENDER_ID_MISMATCH")]),
+                    &json!([fcm_error("SENDER_ID_MISMATCH")]),
                 ),
             ),
             ("SENDER_ID_MISMATCH", Class::Token),
@@ -79,13 +79,16 @@ fn of_tokens() -> Vec<Row> {
             false,
         ),
         row(
-            (400, error(400, "INVALID_ARGUMENT", no_token, json!([fcm_error("INVALID_ARGUMENT")]))),
+            (
+                400,
+                error(400, "INVALID_ARGUMENT", no_token, &json!([fcm_error("INVALID_ARGUMENT")])),
+            ),
             ("INVALID_REGISTRATION", Class::Token),
             None,
             true,
         ),
         row(
-            (400, error(400, "INVALID_ARGUMENT", no_token, json!([]))),
+            (400, error(400, "INVALID_ARGUMENT", no_token, &json!([]))),
             ("INVALID_ARGUMENT", Class::Request),
             None,
             false,
@@ -97,7 +100,7 @@ fn of_tokens() -> Vec<Row> {
                     400,
                     "INVALID_ARGUMENT",
                     "Request contains an invalid argument.",
-                    json!([fcm_error("INVALID_ARGUMENT")]),
+                    &json!([fcm_error("INVALID_ARGUMENT")]),
                 ),
             ),
             ("INVALID_ARGUMENT", Class::Request),
@@ -105,7 +108,7 @@ fn of_tokens() -> Vec<Row> {
             false,
         ),
         row(
-            (400, error(400, "INVALID_ARGUMENT", field, json!([bad_request]))),
+            (400, error(400, "INVALID_ARGUMENT", field, &json!([bad_request]))),
             ("INVALID_ARGUMENT", Class::Request),
             None,
             false,
@@ -117,13 +120,13 @@ fn of_access() -> Vec<Row> {
     let invalid = "Request had invalid authentication credentials.";
     vec![
         row(
-            (401, error(401, "UNAUTHENTICATED", invalid, json!([info("ACCESS_TOKEN_EXPIRED")]))),
+            (401, error(401, "UNAUTHENTICATED", invalid, &json!([info("ACCESS_TOKEN_EXPIRED")]))),
             ("ACCESS_TOKEN_EXPIRED", Class::ProviderToken),
             Some(10),
             false,
         ),
         row(
-            (401, error(401, "UNAUTHENTICATED", invalid, json!(null))),
+            (401, error(401, "UNAUTHENTICATED", invalid, &json!(null))),
             ("UNAUTHENTICATED", Class::ProviderToken),
             Some(10),
             false,
@@ -135,7 +138,7 @@ fn of_access() -> Vec<Row> {
                     401,
                     "UNAUTHENTICATED",
                     "Auth error from APNS or Web Push",
-                    json!([fcm_error("THIRD_PARTY_AUTH_ERROR")]),
+                    &json!([fcm_error("THIRD_PARTY_AUTH_ERROR")]),
                 ),
             ),
             ("THIRD_PARTY_AUTH_ERROR", Class::Configuration),
@@ -143,7 +146,7 @@ fn of_access() -> Vec<Row> {
             false,
         ),
         row(
-            (401, error(401, "UNAUTHENTICATED", "", json!([fcm_error("APNS_AUTH_ERROR")]))),
+            (401, error(401, "UNAUTHENTICATED", "", &json!([fcm_error("APNS_AUTH_ERROR")]))),
             ("APNS_AUTH_ERROR", Class::Configuration),
             Some(10),
             false,
@@ -151,14 +154,14 @@ fn of_access() -> Vec<Row> {
         row(
             (
                 403,
-                error(403, "PERMISSION_DENIED", "not enabled", json!([info("SERVICE_DISABLED")])),
+                error(403, "PERMISSION_DENIED", "not enabled", &json!([info("SERVICE_DISABLED")])),
             ),
             ("SERVICE_DISABLED", Class::Configuration),
             Some(10),
             false,
         ),
         row(
-            (403, error(403, "PERMISSION_DENIED", "Permission denied", json!(null))),
+            (403, error(403, "PERMISSION_DENIED", "Permission denied", &json!(null))),
             ("PERMISSION_DENIED", Class::Configuration),
             Some(10),
             false,
@@ -178,7 +181,7 @@ fn of_load() -> Vec<Row> {
                     429,
                     "RESOURCE_EXHAUSTED",
                     "Quota exceeded",
-                    json!([fcm_error("QUOTA_EXCEEDED"), quota]),
+                    &json!([fcm_error("QUOTA_EXCEEDED"), quota]),
                 ),
             ),
             ("QUOTA_EXCEEDED", Class::Retry),
@@ -186,31 +189,31 @@ fn of_load() -> Vec<Row> {
             false,
         ),
         row(
-            (429, error(429, "RESOURCE_EXHAUSTED", "", json!(null))),
+            (429, error(429, "RESOURCE_EXHAUSTED", "", &json!(null))),
             ("RESOURCE_EXHAUSTED", Class::Retry),
             Some(60),
             false,
         ),
         row(
-            (500, error(500, "INTERNAL", "", json!([fcm_error("INTERNAL")]))),
+            (500, error(500, "INTERNAL", "", &json!([fcm_error("INTERNAL")]))),
             ("INTERNAL", Class::Retry),
             Some(10),
             false,
         ),
         row(
-            (503, error(503, "UNAVAILABLE", "", json!([fcm_error("UNAVAILABLE")]))),
+            (503, error(503, "UNAVAILABLE", "", &json!([fcm_error("UNAVAILABLE")]))),
             ("UNAVAILABLE", Class::Retry),
             Some(10),
             false,
         ),
         row(
-            (503, error(503, "UNAVAILABLE", "", json!([fcm_error("UNSPECIFIED_ERROR")]))),
+            (503, error(503, "UNAVAILABLE", "", &json!([fcm_error("UNSPECIFIED_ERROR")]))),
             ("UNSPECIFIED_ERROR", Class::Retry),
             Some(10),
             false,
         ),
         row(
-            (400, error(400, "", "", json!([fcm_error("UNSPECIFIED_ERROR")]))),
+            (400, error(400, "", "", &json!([fcm_error("UNSPECIFIED_ERROR")]))),
             ("UNSPECIFIED_ERROR", Class::Request),
             None,
             false,
@@ -247,7 +250,7 @@ fn every_answer_of_googles_has_its_class_its_rest_and_its_verdict() {
 #[test]
 fn every_row_of_the_table_is_read_from_the_wire() {
     for row in fcm::REASONS.iter().filter(|row| row.reason != INVALID_REGISTRATION) {
-        let body = error(row.status, "", "", json!([fcm_error(row.reason)]));
+        let body = error(row.status, "", "", &json!([fcm_error(row.reason)]));
         let read = rejection(row.status, body.to_string().as_bytes());
         assert_eq!((read.reason.as_str(), read.class), (row.reason, row.class));
     }
@@ -257,16 +260,16 @@ fn every_row_of_the_table_is_read_from_the_wire() {
 fn only_fcms_own_detail_can_say_that_a_token_is_dead() {
     let no_token = "The registration token is not a valid FCM registration token";
     let bodies = [
-        (404, error(404, "UNREGISTERED", "", json!([]))),
-        (404, error(404, "NOT_FOUND", "", json!([info("UNREGISTERED")]))),
-        (404, error(404, "NOT_FOUND", "UNREGISTERED", json!([{ "errorCode": "UNREGISTERED" }]))),
-        (400, error(400, "NOT_FOUND", "", json!([fcm_error("UNREGISTERED")]))),
-        (403, error(403, "NOT_FOUND", "", json!([fcm_error("UNREGISTERED")]))),
-        (400, error(400, "INVALID_REGISTRATION", no_token, json!([]))),
-        (400, error(400, "INVALID_ARGUMENT", no_token, json!([info("INVALID_ARGUMENT")]))),
+        (404, error(404, "UNREGISTERED", "", &json!([]))),
+        (404, error(404, "NOT_FOUND", "", &json!([info("UNREGISTERED")]))),
+        (404, error(404, "NOT_FOUND", "UNREGISTERED", &json!([{ "errorCode": "UNREGISTERED" }]))),
+        (400, error(400, "NOT_FOUND", "", &json!([fcm_error("UNREGISTERED")]))),
+        (403, error(403, "NOT_FOUND", "", &json!([fcm_error("UNREGISTERED")]))),
+        (400, error(400, "INVALID_REGISTRATION", no_token, &json!([]))),
+        (400, error(400, "INVALID_ARGUMENT", no_token, &json!([info("INVALID_ARGUMENT")]))),
         (404, json!({ "error": "UNREGISTERED" })),
         (404, json!("UNREGISTERED")),
-        (410, error(410, "NOT_FOUND", "", json!([]))),
+        (410, error(410, "NOT_FOUND", "", &json!([]))),
     ];
     for (status, body) in bodies {
         let read = rejection(status, body.to_string().as_bytes());
@@ -284,7 +287,7 @@ fn details_come_in_any_order_and_with_others_between() {
         info("SOMETHING"),
         fcm_error("UNREGISTERED"),
     ]);
-    let body = error(404, "NOT_FOUND", "", details);
+    let body = error(404, "NOT_FOUND", "", &details);
     assert!(rejection(404, body.to_string().as_bytes()).is_about_a_dead_token());
     let list = json!([body]);
     assert!(rejection(404, list.to_string().as_bytes()).is_about_a_dead_token());
@@ -303,7 +306,7 @@ fn an_unknown_reason_is_kept_and_classified_by_its_status() {
         (507, Class::Retry),
     ];
     for (status, class) in classes {
-        let body = error(status, "ABORTED", "", json!([fcm_error("BRAND_NEW")]));
+        let body = error(status, "ABORTED", "", &json!([fcm_error("BRAND_NEW")]));
         let read = rejection(status, body.to_string().as_bytes());
         assert_eq!((read.reason.as_str(), read.class), ("BRAND_NEW", class));
     }
@@ -330,7 +333,7 @@ fn a_body_that_is_none_of_googles_is_no_panic() {
             assert_eq!((read.reason.as_str(), read.class), (NO_REASON, class), "{body:.40}");
         }
     }
-    let long = error(400, "", "", json!([fcm_error(&format!("{}\n\u{7}", "X".repeat(1_000)))]));
+    let long = error(400, "", "", &json!([fcm_error(&format!("{}\n\u{7}", "X".repeat(1_000)))]));
     assert_eq!(rejection(400, long.to_string().as_bytes()).reason, "X".repeat(WORD_BYTES_MAX));
     assert_eq!(rejection(503, b"\xff\xfe{").class, Class::Retry);
 }
@@ -373,7 +376,7 @@ fn the_wish_to_be_left_alone_is_read_as_seconds_and_as_a_date_and_bounded() {
 fn only_a_429_with_the_projects_quota_is_about_the_project() {
     let quota = |subject: &str| json!({ "@type": QUOTA, "violations": [{ "subject": subject }] });
     let of_project = |status: u16, details: Value| {
-        let body = error(status, "RESOURCE_EXHAUSTED", "", details).to_string();
+        let body = error(status, "RESOURCE_EXHAUSTED", "", &details).to_string();
         read(status, &HeaderMap::new(), body.as_bytes(), NOW).of_project
     };
     let code = fcm_error("QUOTA_EXCEEDED");

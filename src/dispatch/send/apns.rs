@@ -1,0 +1,85 @@
+//! A push as Apple takes it.
+
+use super::{Ready, alert, dismissal, operation, revision};
+use crate::clock::Time;
+use crate::dispatch::steps::{Planned, Work};
+use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Payload};
+use crate::domain::plan::{Kind, Plan};
+use crate::domain::push::{Operation, Priority};
+use crate::provider::{Batch, Credential, Push};
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long Apple keeps a push for a device that is offline where the content has no time of its own: as long as a card
+/// may be active.
+/// <https://developer.apple.com/documentation/activitykit/displaying-live-data-with-live-activities>
+const STORED_FOR: Duration = Duration::from_hours(8);
+/// How long Apple keeps a start: a card that appears much later is a surprise.
+const START_STORED_FOR: Duration = Duration::from_hours(1);
+
+/// Pushes that one key signs.
+pub(super) fn batch(work: &Work, key: Arc<Credential>, ready: Vec<Ready>, now: Time) -> Batch {
+    let run = work.shard.place.run;
+    let pushes = ready.into_iter().map(|Ready { index, plan, token, body, .. }| Push {
+        index,
+        token,
+        apns_id: plan.apns_id(run),
+        priority: priority(work, &plan),
+        expiration: expiration(work, &plan, now),
+        body,
+    });
+    Batch {
+        environment: work.shard.place.environment,
+        bundle_id: Arc::from(work.app.build.id()),
+        credential: key,
+        pushes: pushes.collect(),
+    }
+}
+
+/// The body, and whether Apple takes it.
+pub(super) fn build(work: &Work, planned: &Planned, (stamp, now): (i64, Time)) -> (Bytes, bool) {
+    let plan = &planned.plan;
+    let revision = revision(work, plan);
+    let event = match operation(plan.kind) {
+        Operation::Start => Event::Start {
+            attributes_type: &work.activity_type.ios_attributes_type,
+            attributes: &work.activity.attributes,
+            input_push_token: planned.takes_input_push_token,
+        },
+        Operation::End => Event::End { dismissal_time: dismissal(work, planned, now) },
+        Operation::Update | Operation::Fallback => Event::Update,
+    };
+    let alert = alert(work, plan);
+    let payload = Payload {
+        event,
+        timestamp: Time::from_seconds(stamp),
+        content_state: &revision.content,
+        alert: alert.as_ref(),
+        stale_time: revision.stale_at,
+        relevance_score: revision.relevance_score,
+    };
+    let body = payload.build();
+    let fits = body.len() <= BODY_BYTES_MAX;
+    (body, fits)
+}
+
+/// An alert brings its own urgency along; a start is always urgent, for it lights up the screen.
+fn priority(work: &Work, plan: &Plan) -> Priority {
+    let of = |number| work.wanted.revision(number).map(|revision| revision.priority);
+    match plan.kind {
+        Kind::Start => of(plan.revision).filter(|_| plan.revision == plan.alert),
+        Kind::Update | Kind::End => of(plan.alert).or_else(|| of(plan.revision)),
+        Kind::CloseSecond => None,
+    }
+    .unwrap_or(Priority::High)
+}
+
+fn expiration(work: &Work, plan: &Plan, now: Time) -> Time {
+    let stale_at = revision(work, plan).stale_at.filter(|stale_at| *stale_at > now);
+    match plan.kind {
+        Kind::Start => now + START_STORED_FOR,
+        Kind::Update => stale_at.unwrap_or(now + STORED_FOR),
+        Kind::End | Kind::CloseSecond => now + STORED_FOR,
+    }
+}

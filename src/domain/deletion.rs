@@ -1,0 +1,86 @@
+//! Deleting an activity: at once for its callers, and row by row behind that. May import `activity` and `change`.
+//! Invariant: what is left keeps the id's type, run and revision, so that nothing that comes late is taken for new.
+
+use super::activity::{Activity, State};
+use super::change::Change;
+use super::content::Content;
+use super::push::Alert;
+use crate::clock::Time;
+use crate::error::{Error, Reason, Result};
+use std::time::Duration;
+
+/// Ends that are still under way have this long before the rows go by which they are sent.
+pub const PURGE_GRACE: Duration = Duration::from_mins(5);
+
+/// Decides about a deletion.
+pub fn delete(existing: &Activity, now: Time) -> Result<Change> {
+    if existing.state == State::Active {
+        let message = format!("\"{}\" is active; end it first.", existing.activity_id);
+        return Err(Error::new(Reason::InUse, message).with("run", existing.run));
+    }
+    let mut activity = existing.clone();
+    activity.deleted_run = activity.run;
+    activity.deleted_at = Some(now);
+    activity.updated_at = now;
+    Ok(Change { activities: vec![activity], ..Change::default() })
+}
+
+/// The rows of deleted runs may go: everything is marked, and nothing is under way any more or it took too long.
+pub fn may_purge(activity: &Activity, is_settled: bool, now: Time) -> bool {
+    let is_marked = activity.marked_revision == activity.revision;
+    let took_too_long = activity.deleted_at.is_none_or(|at| now.since(at) >= PURGE_GRACE);
+    is_marked && (is_settled || took_too_long)
+}
+
+/// Nothing is left of the deleted runs. Where no new one has begun, the activity's own words go too.
+pub fn purged(mut activity: Activity) -> Activity {
+    if activity.is_deleted() {
+        activity.external_id = String::new();
+        activity.attributes = Content::empty();
+        activity.content = Content::empty();
+        activity.start_alert = Alert::default();
+        activity.observed_at = None;
+    }
+    activity.purged_run = activity.deleted_run;
+    activity
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::samples::{NOW, activity, at};
+
+    fn deleted() -> Activity {
+        let ended = Activity { state: State::Ended, run: 2, revision: 9, ..activity() };
+        let mut change = delete(&ended, NOW).unwrap();
+        change.activities.pop().unwrap()
+    }
+
+    #[test]
+    fn an_active_one_is_not_deleted() {
+        assert_eq!(delete(&activity(), NOW).unwrap_err().reason, Reason::InUse);
+    }
+
+    #[test]
+    fn what_is_left_keeps_type_run_and_revision_and_no_word_of_the_caller() {
+        let content = Content::from_stored(r#"{"seat":"3A"}"#.to_owned());
+        let before = Activity { external_id: "TK1".to_owned(), content, ..deleted() };
+        let left = purged(before.clone());
+        assert!(before.is_deleted() && left.is_deleted());
+        assert_eq!((left.activity_type.as_str(), left.run, left.revision), ("flight_status", 2, 9));
+        assert_eq!((left.external_id.as_str(), left.content), ("", Content::empty()));
+        assert_eq!((left.deleted_run, left.purged_run), (2, 2));
+        let restarted = purged(Activity { run: 3, state: State::Active, ..before.clone() });
+        assert!(!restarted.is_deleted());
+        assert_eq!(restarted.content, before.content, "the next run is another one");
+    }
+
+    #[test]
+    fn rows_stay_until_the_end_is_sent_or_for_five_minutes() {
+        let marked = Activity { marked_revision: 9, ..deleted() };
+        assert!(may_purge(&marked, true, NOW));
+        assert!(!may_purge(&marked, false, at(299)) && may_purge(&marked, false, at(300)));
+        let unmarked = Activity { marked_revision: 8, ..deleted() };
+        assert!(!may_purge(&unmarked, true, at(3_000)), "its end is not even marked");
+    }
+}
