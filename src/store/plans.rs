@@ -4,7 +4,9 @@
 use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
 use super::segment_members;
-use super::{Config, Store, activities, expansions, members, recipients, segments, shards};
+use super::{
+    Config, Store, activities, devices, expansions, members, recipients, segments, shards,
+};
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
 use crate::domain::ids::{
@@ -45,6 +47,7 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (shards::behind().build(backend), "shards_behind"),
         (activities::unmarked().build(backend), "activities_unmarked"),
         (activities::to_purge().build(backend), "activities_to_purge"),
+        (devices::to_purge().build(backend), "devices_to_purge"),
         (expansions::pending().build(backend), "expansions_pending"),
         (segments::deleted().build(backend), "segments_deleted"),
         (segment_members::removed().build(backend), "segment_members_removed"),

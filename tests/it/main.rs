@@ -13,6 +13,7 @@ mod databases;
 mod declare;
 mod delivery;
 mod flight;
+mod google;
 mod harness;
 mod keys;
 mod lists;

@@ -336,7 +336,7 @@ fn rows_are_clean(tables: &Tables, nowhere: &[&str]) {
         (CONTENT, &["activities", "revisions"]),
         (ATTRIBUTES, &["activities"]),
         (WORDS, &["activities", "revisions"]),
-        (CONTACT, &["deliveries", "devices", "expansions", "subscriptions"]),
+        (CONTACT, &["deliveries", "devices", "expansions", "recipients", "subscriptions"]),
     ];
     for text in nowhere {
         assert_eq!(tables.holding(text), [""; 0], "{text} is stored");

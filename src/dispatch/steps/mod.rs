@@ -21,7 +21,7 @@ pub use close::{Closing, close_claim, postpone};
 pub use expand::expand_batch;
 pub use load::{Loaded, Planned, Work, load};
 pub use mark::mark;
-pub use purge::purge_activity;
+pub use purge::{purge_activity, purge_device};
 pub use settle::{Answered, Made, Place, Slice, settle_slice};
 pub use sweep::{new_mark, wake};
 pub use tokens::lose_tokens;
