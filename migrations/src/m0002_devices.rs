@@ -152,5 +152,12 @@ async fn tokens(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col("kind")
         .col("activity_type")
         .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("tokens_dead")
+        .table("tokens")
+        .col("invalid_at")
+        .and_where(Expr::col("invalid_at").is_not_null())
+        .to_owned();
     manager.create_index(index).await
 }

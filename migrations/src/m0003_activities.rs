@@ -100,6 +100,20 @@ async fn activity_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .to_owned();
     manager.create_index(index).await?;
     let index = Index::create()
+        .name("activities_ended")
+        .table("activities")
+        .col("ended_at")
+        .and_where(Expr::col("deleted_run").lt(Expr::col("run")))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("activities_with_earlier_runs")
+        .table("activities")
+        .col("key")
+        .and_where(Expr::col("deleted_run").add(1).lt(Expr::col("run")))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
         .name("activities_to_purge")
         .table("activities")
         .col("deleted_at")

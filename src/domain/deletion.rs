@@ -7,6 +7,7 @@ use super::change::Change;
 use super::content::Content;
 use super::device::{Description, Device};
 use super::push::Alert;
+use super::revision::Run;
 use super::subscription::Subscription;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
@@ -26,6 +27,17 @@ pub fn delete(existing: &Activity, now: Time) -> Result<Change> {
     activity.deleted_at = Some(now);
     activity.updated_at = now;
     Ok(Change { activities: vec![activity], ..Change::default() })
+}
+
+/// Gives the runs up to this one up, where they are over and were not given up before: what is left of them goes.
+pub fn forget(existing: &Activity, up_to: Run, now: Time) -> Option<Activity> {
+    let is_over = up_to < existing.run || existing.state == State::Ended;
+    let is_new = up_to > existing.deleted_run && up_to <= existing.run;
+    (is_over && is_new).then(|| Activity {
+        deleted_run: up_to,
+        deleted_at: Some(now),
+        ..existing.clone()
+    })
 }
 
 /// The rows of deleted runs may go: everything is marked, and nothing is under way any more or it took too long.
@@ -80,6 +92,16 @@ mod tests {
     #[test]
     fn an_active_one_is_not_deleted() {
         assert_eq!(delete(&activity(), NOW).unwrap_err().reason, Reason::InUse);
+    }
+
+    #[test]
+    fn only_runs_that_are_over_are_given_up_and_only_once() {
+        let active = Activity { run: 3, deleted_run: 1, ..activity() };
+        let up_to = |activity: &Activity, run| forget(activity, run, NOW).map(|a| a.deleted_run);
+        assert_eq!([1, 2, 3, 4].map(|run| up_to(&active, run)), [None, Some(2), None, None]);
+        let ended = Activity { state: State::Ended, ..active };
+        assert_eq!(up_to(&ended, 3), Some(3));
+        assert_eq!(up_to(&Activity { deleted_run: 3, ..ended }, 3), None);
     }
 
     #[test]
