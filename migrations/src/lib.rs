@@ -13,6 +13,7 @@ mod m0003_activities;
 mod m0004_subscriptions;
 mod m0005_log;
 mod m0006_system;
+mod m0007_segments;
 mod tables;
 
 /// Every migration, in order.
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_subscriptions::Migration),
             Box::new(m0005_log::Migration),
             Box::new(m0006_system::Migration),
+            Box::new(m0007_segments::Migration),
         ]
     }
 }

@@ -65,6 +65,10 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     tables::create(manager, table).await?;
+    activity_indexes(manager).await
+}
+
+async fn activity_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let index = Index::create()
         .name("activities_by_activity_id")
         .table("activities")
@@ -158,17 +162,19 @@ async fn revisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
 async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let table = Table::create()
         .table("expansions")
+        .col(pk_uuid("id"))
         .col(uuid("activity_key"))
         .col(big_integer("run"))
         .col(uuid("workspace_id"))
+        .col(small_integer("verb"))
         .col(text("audience"))
+        .col(uuid_null("segment_key"))
         .col(text("cursor"))
         .col(boolean("done"))
         .col(big_integer("created_at"))
         .col(uuid_null("lease_owner"))
         .col(big_integer("lease_epoch").default(0))
         .col(big_integer_null("lease_until"))
-        .primary_key(Index::create().col("activity_key").col("run"))
         .foreign_key(
             ForeignKey::create()
                 .name("expansions_of_activity")
@@ -179,9 +185,17 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .to_owned();
     tables::create(manager, table).await?;
     let index = Index::create()
+        .name("expansions_by_run")
+        .table("expansions")
+        .col("activity_key")
+        .col("run")
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
         .name("expansions_pending")
         .table("expansions")
         .col("created_at")
+        .col("activity_key")
         .and_where(Expr::col("done").not())
         .to_owned();
     manager.create_index(index).await

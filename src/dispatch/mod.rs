@@ -12,6 +12,7 @@ mod expand;
 mod mark;
 mod purge;
 pub mod retention;
+mod segments;
 mod send;
 mod settle;
 mod shard_task;
@@ -60,6 +61,7 @@ struct Shared {
     process_start_s: i64,
     clock_mark_ms: AtomicI64,
     purge_at_ms: AtomicI64,
+    segments_swept_ms: AtomicI64,
     claimed: Mutex<HashSet<ShardId>>,
     shards: Arc<Semaphore>,
     unsettled: Arc<Semaphore>,
@@ -100,6 +102,7 @@ impl Dispatcher {
             process_start_s,
             clock_mark_ms: AtomicI64::new(i64::MIN / 2),
             purge_at_ms: AtomicI64::new(i64::MIN),
+            segments_swept_ms: AtomicI64::new(i64::MIN / 2),
             claimed: Mutex::default(),
             shards: Arc::new(Semaphore::new(SHARDS_AT_ONCE)),
             unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
@@ -142,6 +145,7 @@ impl Dispatcher {
         self.expand_all().await?;
         self.claim_all().await?;
         self.purge().await?;
+        self.sweep_segments().await?;
         let now = self.shared.clock.now();
         let claimed = self.claimed_shards();
         let next = store::shards::next_due_all_workspaces(self.reader(), &claimed).await?;

@@ -5,7 +5,7 @@ use super::activity::{Activity, Origin, State};
 use super::asked::Expected;
 use super::change::Change;
 use super::content::Content;
-use super::expansion::{Audience, Who};
+use super::expansion::{Audience, Members, Who};
 use super::revision::Revision;
 use super::start::{self, Identity, Start, Started};
 use super::update::{self, Update, Updated};
@@ -171,9 +171,12 @@ fn sorted(audience: &Audience) -> Audience {
     let who = match &audience.who {
         Who::ContactKeys(keys) => Who::ContactKeys(sort(keys)),
         Who::DeviceIds(ids) => Who::DeviceIds(sort(ids)),
+        // The same segment, however it was when the run began.
+        Who::Segment(members) => Who::Segment(Members { as_of: 0, ..*members }),
         Who::AllDevices => Who::AllDevices,
     };
-    Audience { who, app_ids: sort(&audience.app_ids), latest_only: audience.latest_only }
+    let Audience { latest_only, live, .. } = *audience;
+    Audience { who, app_ids: sort(&audience.app_ids), latest_only, live }
 }
 
 #[cfg(test)]

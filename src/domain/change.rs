@@ -6,6 +6,7 @@ use super::device::Device;
 use super::event::Event;
 use super::expansion::Expansion;
 use super::ids::ShardId;
+use super::recipient::Recipient;
 use super::revision::Revision;
 use super::shard::Shard;
 use super::subscription::Subscription;
@@ -19,6 +20,7 @@ pub struct Change {
     pub activities: Vec<Activity>,
     pub revisions: Vec<Revision>,
     pub expansions: Vec<Expansion>,
+    pub recipients: Vec<Recipient>,
     pub shards: Vec<Shard>,
     pub subscriptions: Vec<Subscription>,
     pub devices: Vec<Device>,
@@ -35,6 +37,7 @@ impl Change {
         self.activities.is_empty()
             && self.revisions.is_empty()
             && self.expansions.is_empty()
+            && self.recipients.is_empty()
             && self.shards.is_empty()
             && self.subscriptions.is_empty()
             && self.devices.is_empty()

@@ -6,6 +6,7 @@ use super::delivery::{Delivery, Status};
 use super::device::{Device, Obstacle};
 use super::event::{Event, EventKind};
 use super::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
+use super::membership::{Again, Comer, Welcome, come_again};
 use super::outcome::Class;
 use super::push::{Environment, Operation};
 use super::revision::{Number, Revision};
@@ -26,6 +27,8 @@ pub struct Candidate {
     pub start_token: Option<(TokenId, Environment)>,
     /// The subscription that it has in this run already, with its shard.
     pub existing: Option<(Subscription, Shard)>,
+    /// When it was named: ends for targets up to this revision do not concern it.
+    pub since: Number,
 }
 
 /// Where the run stands.
@@ -35,6 +38,8 @@ pub struct Marked<'a> {
     pub newest: Number,
     /// The marked revisions for targets that still count, in order: they also reach devices that are found after them.
     pub targeted: &'a [Revision],
+    /// Whom it is started on, of those who had it before.
+    pub welcome: Welcome,
     /// The present.
     pub now: Time,
 }
@@ -52,19 +57,44 @@ pub fn expand(
     }
     for candidate in candidates {
         match candidate.existing {
-            Some((mut subscription, shard)) => {
-                if subscription.contact_key.is_empty() && !candidate.contact_key.is_empty() {
-                    subscription.contact_key = candidate.contact_key;
-                    subscription.touch(&shard, marked.now);
-                    change.due.push((shard.id, marked.now));
-                    change.subscriptions.push(subscription);
-                }
-            }
+            Some(_) => again(activity, candidate, &mut rooms, marked, &mut change),
             None => add(activity, &candidate, &mut rooms, marked, &mut change),
         }
     }
     change.shards = rooms.into_due_shards(marked.now);
     change
+}
+
+/// It has the run already, or had it.
+fn again(
+    activity: &Activity,
+    candidate: Candidate,
+    rooms: &mut Rooms,
+    marked: Marked<'_>,
+    change: &mut Change,
+) {
+    let Candidate { device, contact_key, start_token, existing, since } = candidate;
+    let Some((mut row, shard)) = existing else { return };
+    let comer = Comer { contact_key: &contact_key, since, welcome: marked.welcome };
+    match come_again(&mut row, &shard, comer, marked.now) {
+        Again::Nothing if row.contact_key.is_empty() && !contact_key.is_empty() => {
+            row.contact_key = contact_key;
+            row.touch(&shard, marked.now);
+        }
+        Again::Nothing => return,
+        Again::Stays => {}
+        Again::Restarts => {
+            let environment = start_token.map_or(row.place.environment, |(_, world)| world);
+            let place = place(activity, &device, environment);
+            if place != row.place {
+                row.place = place;
+                row.shard = rooms.take(row.workspace, place, marked.newest).id;
+            }
+            refuse(&device, start_token, &mut row, marked.now, change);
+        }
+    }
+    change.due.push((row.shard, marked.now));
+    change.subscriptions.push(row);
 }
 
 fn add(
@@ -80,24 +110,40 @@ fn add(
     let shard = rooms.take(activity.workspace, place, marked.newest).id;
     let mut subscription = new_subscription(activity, device, place, shard, marked.now);
     subscription.contact_key.clone_from(&candidate.contact_key);
-    subscription.targeted = targeted(marked.targeted, device);
-    let no_token = candidate.start_token.is_none().then(|| device.obstacle_without_token());
-    if let Some(obstacle) = device.obstacle().or(no_token) {
-        subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
+    let later = |r: &&Revision| !r.is_end() || r.number > candidate.since;
+    subscription.targeted = targeted(marked.targeted.iter().filter(later), device);
+    refuse(device, candidate.start_token, &mut subscription, marked.now, change);
+    if let Some(Reason::Obstacle(obstacle)) = subscription.reason {
         change.deliveries.push(skipped(activity, &subscription, obstacle, marked.now));
-        let kind = EventKind::SubscriptionUnreachable;
-        change.events.push(Event::of(&subscription, kind, marked.now));
     }
     change.subscriptions.push(subscription);
+}
+
+/// Where there is no way to start it, the reason is noted.
+fn refuse(
+    device: &Device,
+    start_token: Option<(TokenId, Environment)>,
+    subscription: &mut Subscription,
+    now: Time,
+    change: &mut Change,
+) {
+    let no_token = start_token.is_none().then(|| device.obstacle_without_token());
+    if let Some(obstacle) = device.obstacle().or(no_token) {
+        subscription.turn(State::Unreachable, Some(Reason::Obstacle(obstacle)), Cause::Sweeper);
+        change.events.push(Event::of(subscription, EventKind::SubscriptionUnreachable, now));
+    }
 }
 
 /// How many revisions for targets are looked at for a device that comes later: the newest.
 pub const TARGETED_MAX: u64 = 256;
 
 /// What these revisions, in order, ask of the device.
-pub fn targeted(revisions: &[Revision], device: &Device) -> Targeted {
+pub fn targeted<'a>(
+    revisions: impl IntoIterator<Item = &'a Revision>,
+    device: &Device,
+) -> Targeted {
     let mut targeted = Targeted::default();
-    for revision in revisions.iter().filter(|revision| revision.targets(device)) {
+    for revision in revisions.into_iter().filter(|revision| revision.targets(device)) {
         targeted.note(revision);
     }
     targeted
@@ -176,7 +222,7 @@ fn skipped(
         http_status: 0,
         attempt: 0,
         apns_id: None,
-        apns_unique_id: None,
+        provider_message_id: None,
         sent_at: now,
         answered_at: None,
     }

@@ -1,27 +1,45 @@
-//! An expansion: an audience that is being turned into subscriptions, in batches, resumably.
+//! An expansion: an audience that is being turned into subscriptions, or out of them, in batches, resumably.
 
-use super::ids::{ActivityKey, WorkspaceId};
+use super::ids::{ActivityKey, ExpansionId, SegmentKey, WorkspaceId};
 use super::revision::Run;
+use super::segment::{SegmentKind, Version};
 use crate::clock::Time;
 use serde::{Deserialize, Serialize};
 
-/// An audience on its way to becoming subscriptions. Its key is the activity and the run.
+/// An audience on its way to becoming subscriptions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Expansion {
+    /// Ours.
+    pub id: ExpansionId,
     /// The activity.
     pub activity: ActivityKey,
     /// The run.
     pub run: Run,
     /// The tenant.
     pub workspace: WorkspaceId,
-    /// Whom the activity is for.
+    /// What happens to the devices that are found.
+    pub verb: Verb,
+    /// Whom it goes through.
     pub audience: Audience,
     /// How far it has come; empty at the beginning. Its meaning is the store's.
     pub cursor: String,
-    /// Everyone in the audience has a subscription, or the run ended before.
+    /// It has gone through everyone, or the run ended before.
     pub done: bool,
-    /// When the run started.
+    /// When it was asked for.
     pub created_at: Time,
+}
+
+/// What happens to the devices of an audience.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verb {
+    /// The run starts on them. A run has one such expansion, whose audience says how later recipients are treated.
+    Start,
+    /// They join the run.
+    Join,
+    /// The same, and where the person has closed the activity it starts again.
+    JoinAgain,
+    /// The run ends on those that are not in its audience any more.
+    Leave,
 }
 
 /// Whom an activity is for.
@@ -35,6 +53,9 @@ pub struct Audience {
     /// Per contact only the device seen most recently among those that can show the activity.
     #[serde(default)]
     pub latest_only: bool,
+    /// Who comes later is started too, and who leaves is ended.
+    #[serde(default)]
+    pub live: bool,
 }
 
 /// The kinds of audience.
@@ -45,6 +66,58 @@ pub enum Who {
     ContactKeys(Vec<String>),
     /// These devices.
     DeviceIds(Vec<String>),
+    /// The members of a segment.
+    Segment(Members),
     /// Every device of the workspace.
     AllDevices,
+}
+
+/// The members of a segment, as they were at a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "StoredMembers", into = "StoredMembers")]
+pub struct Members {
+    /// The segment.
+    pub key: SegmentKey,
+    /// What they are.
+    pub kind: SegmentKind,
+    /// The version.
+    pub as_of: Version,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMembers {
+    key: uuid::Uuid,
+    kind: SegmentKind,
+    as_of: Version,
+}
+
+impl From<StoredMembers> for Members {
+    fn from(stored: StoredMembers) -> Self {
+        Members { key: SegmentKey(stored.key), kind: stored.kind, as_of: stored.as_of }
+    }
+}
+
+impl From<Members> for StoredMembers {
+    fn from(members: Members) -> Self {
+        StoredMembers { key: members.key.0, kind: members.kind, as_of: members.as_of }
+    }
+}
+
+impl Audience {
+    /// The segment whose members it goes through.
+    pub fn segment(&self) -> Option<SegmentKey> {
+        match &self.who {
+            Who::Segment(members) => Some(members.key),
+            Who::ContactKeys(_) | Who::DeviceIds(_) | Who::AllDevices => None,
+        }
+    }
+
+    /// Its devices are found by their contacts.
+    pub fn is_by_contact(&self) -> bool {
+        match &self.who {
+            Who::ContactKeys(_) => true,
+            Who::Segment(members) => members.kind == SegmentKind::ContactKeys,
+            Who::DeviceIds(_) | Who::AllDevices => false,
+        }
+    }
 }

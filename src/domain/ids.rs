@@ -94,6 +94,14 @@ id_of_a_moment!(
     DeliveryId, "dlv"
 );
 id!(
+    /// A segment, behind the caller's `segment_id`.
+    SegmentKey, "seg"
+);
+id!(
+    /// An expansion.
+    ExpansionId, "exp"
+);
+id!(
     /// One process of the server, from its start to its end.
     ReplicaId, "rep"
 );

@@ -1,6 +1,7 @@
 //! What a device says beside its tokens: what became of a card, and who holds the device.
 
 use super::event::{Event, EventKind};
+use super::membership::leave;
 use super::shard::Shard;
 use super::subscription::{Cause, Reason, ReportedState, State, Subscription};
 use crate::clock::Time;
@@ -91,7 +92,7 @@ fn close(
     } else {
         (State::Dismissed, EventKind::SubscriptionDismissed)
     };
-    let reason = subscription.closing.then_some(Reason::ContactChanged);
+    let reason = subscription.reason_of_closing();
     subscription.turn(state, reason, Cause::Device);
     vec![Event::of(subscription, kind, now)]
 }
@@ -99,15 +100,12 @@ fn close(
 /// The device has another owner now: what it holds through the old contact is ended at once, without alerts, and what
 /// was not started never will be.
 pub fn change_contact(subscription: &mut Subscription, shard: &Shard, now: Time) -> Vec<Event> {
-    subscription.touch(shard, now);
-    subscription.closing = true;
-    let started = subscription.starts_begun > 0 || subscription.card.token.is_some();
-    if started {
-        subscription.reason = Some(Reason::ContactChanged);
-        return Vec::new();
-    }
-    subscription.turn(State::Ended, Some(Reason::ContactChanged), Cause::Device);
-    vec![Event::of(subscription, EventKind::SubscriptionEnded, now)]
+    leave(subscription, shard, (Reason::ContactChanged, Cause::Device), now)
+}
+
+/// The device was deleted: the same for all that it holds.
+pub fn delete_device(subscription: &mut Subscription, shard: &Shard, now: Time) -> Vec<Event> {
+    leave(subscription, shard, (Reason::DeviceDeleted, Cause::Caller), now)
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use super::asked::{self, Expected, Presentation};
 use super::change::Change;
 use super::content::{AttributeValue, Content};
 use super::event::EventKind;
-use super::expansion::{Audience, Expansion};
-use super::ids::{ActivityKey, WorkspaceId};
+use super::expansion::{Audience, Expansion, Verb};
+use super::ids::{ActivityKey, ExpansionId, WorkspaceId};
 use super::push::{Alert, Operation};
+use super::recipient;
 use super::revision::{Revision, Run};
 use super::subscription::Cause;
 use crate::clock::Time;
@@ -88,10 +89,14 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     };
     asked::check_size(&activity, &activity.content, Some(&alert), &asked.activity_type)?;
     asked.presentation.alert = Some(alert);
+    let whose = (asked.workspace, activity.key, run);
+    let recipients = recipient::recipients(whose, &asked.audience, activity.revision);
     let expansion = Expansion {
+        id: ExpansionId::generate(),
         activity: activity.key,
         run,
         workspace: asked.workspace,
+        verb: Verb::Start,
         audience: asked.audience,
         cursor: String::new(),
         done: false,
@@ -101,6 +106,7 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
         revisions: vec![asked.presentation.revision(&activity, Operation::Start, now)],
         events: vec![asked::event(&activity, EventKind::ActivityStarted, Cause::Caller, now)],
         expansions: vec![expansion],
+        recipients,
         activities: vec![activity.clone()],
         ..Change::default()
     };

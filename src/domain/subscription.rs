@@ -48,7 +48,7 @@ pub struct Subscription {
     pub targeted: Targeted,
     /// The newest revision whose alert this device had.
     pub alerted: Number,
-    /// The device has another owner now: whatever is on its screen is ended.
+    /// The device has another owner now, left the audience or was deleted: whatever is on its screen is ended.
     pub closing: bool,
     /// What the app last said about its card, and when.
     pub report: Option<(ReportedState, Time)>,
@@ -130,6 +130,10 @@ pub enum Reason {
     NotStarted,
     /// The device has another owner now.
     ContactChanged,
+    /// The device is not in the audience any more.
+    Removed,
+    /// The device was deleted.
+    DeviceDeleted,
     /// The app revoked the token.
     TokenRevoked,
     /// The token was registered by another device.
@@ -225,6 +229,8 @@ impl Reason {
             Reason::StartUnknown => "START_UNKNOWN",
             Reason::NotStarted => "NOT_STARTED",
             Reason::ContactChanged => "CONTACT_CHANGED",
+            Reason::Removed => "REMOVED",
+            Reason::DeviceDeleted => "DEVICE_DELETED",
             Reason::TokenRevoked => "TOKEN_REVOKED",
             Reason::TokenMoved => "TOKEN_MOVED",
             Reason::TokenDead(word) => word,
@@ -240,6 +246,8 @@ impl Reason {
             }
             Reason::NotStarted => "The run ended before the activity was started here.",
             Reason::ContactChanged => "Another person uses this device now.",
+            Reason::Removed => "The device is not in the audience of this run any more.",
+            Reason::DeviceDeleted => "The device was deleted.",
             Reason::TokenRevoked => "The app revoked its token; it registers another one.",
             Reason::TokenMoved => "The token was registered by another device: a new install.",
             Reason::TokenDead(_) => {
@@ -250,7 +258,7 @@ impl Reason {
 
     /// Reads a stored word; one that is none of ours is a provider's.
     pub fn from_word(word: &str) -> Option<Self> {
-        const OURS: [Reason; 11] = [
+        const OURS: [Reason; 13] = [
             Reason::Obstacle(Obstacle::OsCannotStartByPush),
             Reason::Obstacle(Obstacle::ActivitiesDisabled),
             Reason::Obstacle(Obstacle::NotificationsDisabled),
@@ -260,6 +268,8 @@ impl Reason {
             Reason::StartUnknown,
             Reason::NotStarted,
             Reason::ContactChanged,
+            Reason::Removed,
+            Reason::DeviceDeleted,
             Reason::TokenRevoked,
             Reason::TokenMoved,
         ];

@@ -105,17 +105,21 @@ pub enum Scope {
     DevicesWrite,
     DevicesRead,
     DeliveriesRead,
+    SegmentsWrite,
+    SegmentsRead,
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 6] = [
+    pub const ALL: [Scope; 8] = [
         Scope::ActivitiesWrite,
         Scope::ActivitiesRead,
         Scope::DevicesWrite,
         Scope::DevicesRead,
         Scope::DeliveriesRead,
+        Scope::SegmentsWrite,
+        Scope::SegmentsRead,
         Scope::Admin,
     ];
 
@@ -127,6 +131,8 @@ impl Scope {
             Scope::DevicesWrite => "devices:write",
             Scope::DevicesRead => "devices:read",
             Scope::DeliveriesRead => "deliveries:read",
+            Scope::SegmentsWrite => "segments:write",
+            Scope::SegmentsRead => "segments:read",
             Scope::Admin => "admin",
         }
     }
@@ -142,6 +148,7 @@ impl Scope {
             || self == Scope::Admin
             || (self == Scope::ActivitiesWrite && needed == Scope::ActivitiesRead)
             || (self == Scope::DevicesWrite && needed == Scope::DevicesRead)
+            || (self == Scope::SegmentsWrite && needed == Scope::SegmentsRead)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The listening side of gRPC: every service with its limits, health and reflection.
 
 use super::auth::AuthLayer;
+use super::deadline::DeadlineLayer;
 use super::{Config, Edge};
 use crate::listener::BoundedListener;
 use crate::proto::{FILE_DESCRIPTOR_SET, v1};
@@ -15,6 +16,7 @@ use v1::app_service_server::AppServiceServer;
 use v1::delivery_service_server::DeliveryServiceServer;
 use v1::device_service_server::DeviceServiceServer;
 use v1::live_activity_service_server::LiveActivityServiceServer;
+use v1::segment_service_server::SegmentServiceServer;
 use v1::workspace_service_server::WorkspaceServiceServer;
 
 /// A connection that does not answer a ping is closed.
@@ -26,11 +28,12 @@ const PENDING_RESETS_MAX: usize = 20;
 const HEADERS_BYTES_MAX: u32 = 16 * 1024;
 
 /// What reflection shows: the public services, not those of the simulator in the same binary.
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "tidings.v1.LiveActivityService",
     "tidings.v1.DeviceService",
     "tidings.v1.DeliveryService",
     "tidings.v1.ActivityTypeService",
+    "tidings.v1.SegmentService",
     "tidings.v1.WorkspaceService",
     "tidings.v1.AppService",
     "tidings.v1.ApiKeyService",
@@ -62,7 +65,6 @@ pub async fn serve(
     let limited =
         |edge: Edge| LiveActivityServiceServer::new(edge).max_decoding_message_size(limit);
     Server::builder()
-        .timeout(Duration::from_millis(config.request_timeout_ms))
         .max_concurrent_streams(config.streams_per_connection_max)
         .concurrency_limit_per_connection(calls_max)
         .load_shed(true)
@@ -70,11 +72,13 @@ pub async fn serve(
         .http2_keepalive_timeout(Some(PING_TIMEOUT))
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
         .http2_max_header_list_size(HEADERS_BYTES_MAX)
+        .layer(DeadlineLayer::new(Duration::from_millis(config.request_timeout_ms)))
         .layer(AuthLayer::new(service))
         .add_service(limited(edge.clone()))
         .add_service(DeviceServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(DeliveryServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(ActivityTypeServiceServer::new(edge.clone()).max_decoding_message_size(limit))
+        .add_service(SegmentServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(WorkspaceServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(AppServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(ApiKeyServiceServer::new(edge).max_decoding_message_size(limit))

@@ -11,6 +11,9 @@ mod authentication;
 pub mod credentials;
 pub mod deliveries;
 pub mod devices;
+pub mod recipients;
+pub mod segment_members;
+pub mod segments;
 pub mod subscriptions;
 pub mod tokens;
 pub mod workspaces;
@@ -118,10 +121,24 @@ impl Service {
         A: Serialize + DeserializeOwned + Send + 'static,
         F: for<'a> Fn(&'a Tx, Time) -> BoxFuture<'a, Result<A>> + Send + Sync + 'static,
     {
+        self.mutate_in(Lane::Accept, call, decide).await
+    }
+
+    /// The same in a lane of choice: what may wait while callers do not.
+    pub(crate) async fn mutate_in<A, F>(
+        &self,
+        lane: Lane,
+        call: &Call,
+        decide: F,
+    ) -> Result<Answered<A>>
+    where
+        A: Serialize + DeserializeOwned + Send + 'static,
+        F: for<'a> Fn(&'a Tx, Time) -> BoxFuture<'a, Result<A>> + Send + Sync + 'static,
+    {
         let clock = self.clock.clone();
         let (call, decide) = (Arc::new(call.clone()), Arc::new(decide));
         self.store
-            .write(Lane::Accept, move |tx| {
+            .write(lane, move |tx| {
                 let (call, decide, now) = (Arc::clone(&call), Arc::clone(&decide), clock.now());
                 Box::pin(async move { once(tx, &call, now, &*decide).await })
             })

@@ -2,10 +2,10 @@
 //!
 //! May import `proto` and the rest of `simulator`.
 
-use super::Simulator;
 use super::fcm::TOKEN_PATH;
 use super::fcm::registry::{Entry, new_fid};
-use crate::proto::simulator_v1::{FcmSend, ListFcmSendsRequest};
+use super::{Phone, Refusal, Simulator};
+use crate::proto::simulator_v1::{FcmSend, ListFcmSendsRequest, PhoneSpec};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -69,6 +69,17 @@ impl Simulator {
             dead: false,
         };
         self.hub.google.registry().issue(entry, &new_fid(), installation_id)
+    }
+
+    /// Makes a phone with Android, such as API level 36 for Android 16, and launches its app. What else is said of
+    /// Android in the specification stands.
+    pub fn create_android_phone(
+        &self,
+        api_level: i32,
+        mut spec: PhoneSpec,
+    ) -> Result<Phone, Refusal> {
+        spec.android.get_or_insert_default().api_level = api_level;
+        self.create_phone(spec)
     }
 
     /// The messages that FCM received, oldest first, a page of them.

@@ -11,6 +11,8 @@ mod fault;
 mod fcm;
 mod google;
 mod hub;
+#[cfg(test)]
+mod message_sender;
 mod phone;
 #[cfg(test)]
 mod sender;

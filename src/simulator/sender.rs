@@ -261,7 +261,7 @@ pub(super) fn sign(credential: &Credential, header: &Value, claims: &Value) -> S
     format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
 }
 
-fn template() -> Template {
+pub(super) fn template() -> Template {
     let field = |name: &str, kind: FieldKind, optional| Field {
         name: name.to_owned(),
         kind: kind.into(),

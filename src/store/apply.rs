@@ -1,7 +1,7 @@
 //! Writes what a decision asks for: all of it or, with its transaction, nothing.
 
 use super::entity::{
-    activity, delivery, device, event, expansion, revision, shard, subscription, token,
+    activity, delivery, device, event, expansion, recipient, revision, shard, subscription, token,
 };
 use super::on::{On, Tx};
 use super::{delivery_counts, shards};
@@ -29,8 +29,9 @@ pub async fn apply(tx: &Tx, change: Change) -> Result<()> {
     let activities = last_of_each(change.activities, |row| row.key);
     upsert::<activity::Entity, _>(tx, activities).await?;
     insert::<revision::ActiveModel>(tx, models::<revision::Model, _>(change.revisions)?).await?;
-    let expansions = last_of_each(change.expansions, |row| (row.activity, row.run));
+    let expansions = last_of_each(change.expansions, |row| row.id);
     upsert::<expansion::Entity, _>(tx, expansions).await?;
+    upsert::<recipient::Entity, _>(tx, change.recipients).await?;
     upsert::<shard::Entity, _>(tx, last_of_each(change.shards, |row| row.id)).await?;
     let subscriptions = last_of_each(change.subscriptions, |row| row.id);
     upsert::<subscription::Entity, _>(tx, subscriptions).await?;

@@ -5,12 +5,14 @@
 
 use super::codes::corrupt;
 use super::entity::device::{Column, Entity};
-use super::entity::subscription;
 use super::on::On;
+use super::segment_members::Pool;
+use super::segment_pages::{self, Position, Source, Through};
 use super::tokens;
 use crate::domain::device::Device;
-use crate::domain::expansion::{Audience, Expansion, Who};
+use crate::domain::expansion::{Expansion, Members, Verb, Who};
 use crate::domain::ids::{AppId, DeviceKey};
+use crate::domain::subscription::Subscription;
 use crate::domain::token::Token;
 use crate::error::Result;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
@@ -47,6 +49,47 @@ pub async fn audience_page(
     activity_type: &str,
     limit: u64,
 ) -> Result<(Vec<Candidate>, Option<String>)> {
+    let (devices, next) = devices_page(on, expansion, limit).await?;
+    let devices = if expansion.audience.latest_only {
+        latest(on, expansion, activity_type, devices).await?
+    } else {
+        devices
+    };
+    let is_by_contact = expansion.audience.is_by_contact();
+    let contact_key =
+        |device: &Device| if is_by_contact { device.contact_key.clone() } else { String::new() };
+    let candidates = devices.into_iter().map(|device| (contact_key(&device), device)).collect();
+    Ok((candidates_of(on, candidates, activity_type).await?, next))
+}
+
+/// Devices with the contacts through whom they are in an audience, and with all that a start needs.
+pub async fn candidates_of(
+    on: &impl On,
+    devices: Vec<(String, Device)>,
+    activity_type: &str,
+) -> Result<Vec<Candidate>> {
+    let keys: Vec<DeviceKey> = devices.iter().map(|(_, device)| device.key).collect();
+    let mut starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
+    let candidates = devices.into_iter().map(|(contact_key, device)| Candidate {
+        contact_key,
+        start_token: starts.remove(&device.key),
+        device,
+    });
+    Ok(candidates.collect())
+}
+
+/// The next devices that an expansion goes through, whatever they are able to show, and the cursor of those after them.
+pub async fn devices_page(
+    on: &impl On,
+    expansion: &Expansion,
+    limit: u64,
+) -> Result<(Vec<Device>, Option<String>)> {
+    if let Who::Segment(members) = &expansion.audience.who {
+        let position = Position::parse(&expansion.cursor)?;
+        let through = through(expansion, members);
+        let (devices, next) = segment_pages::page(on, through, &position, limit).await?;
+        return Ok((devices, next.map(|next| next.text())));
+    }
     let cursor = Cursor::parse(&expansion.cursor)?;
     let (devices, next) = match &expansion.audience.who {
         Who::ContactKeys(keys) => of_contacts(on, expansion, &sorted(keys), cursor, limit).await?,
@@ -54,44 +97,31 @@ pub async fn audience_page(
             let query = devices(expansion).filter(Column::DeviceId.is_in(ids));
             by_key(on, query, cursor, limit).await?
         }
-        Who::AllDevices => by_key(on, devices(expansion), cursor, limit).await?,
+        Who::AllDevices | Who::Segment(_) => by_key(on, devices(expansion), cursor, limit).await?,
     };
-    let keys: Vec<DeviceKey> = devices.iter().map(|device| device.key).collect();
-    let mut starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
-    let devices = if expansion.audience.latest_only {
-        latest(on, expansion, activity_type, devices).await?
-    } else {
-        devices
-    };
-    let is_by_contact = matches!(expansion.audience.who, Who::ContactKeys(_));
-    let candidates = devices.into_iter().map(|device| Candidate {
-        contact_key: if is_by_contact { device.contact_key.clone() } else { String::new() },
-        start_token: starts.remove(&device.key),
-        device,
-    });
-    Ok((candidates.collect(), next.map(Cursor::text)))
+    Ok((devices, next.map(Cursor::text)))
 }
 
-/// Whether a device belongs to the audience, as far as that is of people, devices and apps: of a person's devices
-/// `latest_only` prefers one for starts, but a card that is there already is followed on any.
-pub async fn audience_contains(
-    on: &impl On,
-    expansion: &Expansion,
-    device: &Device,
-) -> Result<bool> {
-    let Audience { who, .. } = &expansion.audience;
-    let query = match who {
-        Who::ContactKeys(keys) => devices(expansion).filter(Column::ContactKey.is_in(keys)),
-        Who::DeviceIds(ids) => devices(expansion).filter(Column::DeviceId.is_in(ids)),
-        Who::AllDevices => devices(expansion),
+/// A fixed audience has who was a member when it was named, a live one who is now. Who leaves may be anyone that was.
+fn through(expansion: &Expansion, members: &Members) -> Through {
+    let pool = match expansion.verb {
+        Verb::Leave => Pool::Ever,
+        _ if expansion.audience.live => Pool::Present,
+        _ => Pool::AsOf(members.as_of),
     };
-    let found = query.filter(Column::Key.eq(device.key.0)).one(&on.handle().db).await?;
-    Ok(found.is_some())
+    Through {
+        workspace: expansion.workspace,
+        segment: members.key,
+        kind: members.kind,
+        source: Source::Pool(pool),
+    }
 }
 
 /// The devices of the workspace with the apps that the audience allows.
 fn devices(expansion: &Expansion) -> Select<Entity> {
-    let query = Entity::find().filter(Column::WorkspaceId.eq(expansion.workspace.0));
+    let query = Entity::find()
+        .filter(Column::WorkspaceId.eq(expansion.workspace.0))
+        .filter(Column::DeletedAt.is_null());
     let apps = &expansion.audience.app_ids;
     if apps.is_empty() {
         return query;
@@ -150,9 +180,9 @@ async fn of_contacts(
     Ok((devices, next))
 }
 
-/// Of these devices those that are the best of their contact in the whole audience. One without a contact stands for
-/// itself.
-async fn latest(
+/// Of these devices those that are the best of their contact in the whole audience: the one that has the activity
+/// already, or else the one seen most recently among those that can show it. One without a contact stands for itself.
+pub async fn latest(
     on: &impl On,
     expansion: &Expansion,
     activity_type: &str,
@@ -167,10 +197,10 @@ async fn latest(
     let rivals = read(on, query).await?;
     let keys: Vec<DeviceKey> = rivals.iter().map(|device| device.key).collect();
     let starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
-    let subscribed = subscribed(on, expansion, &keys).await?;
+    let holders = holders(on, expansion, &keys).await?;
     let rank = |device: &Device| {
-        let has_way = starts.contains_key(&device.key) || subscribed.contains(&device.key);
-        (device.obstacle().is_none() && has_way, device.last_seen_at, device.key)
+        let can_show = device.obstacle().is_none() && starts.contains_key(&device.key);
+        (holders.contains(&device.key), can_show, device.last_seen_at, device.key)
     };
     let mut best: HashMap<&str, &Device> = HashMap::new();
     for device in &rivals {
@@ -185,28 +215,25 @@ async fn latest(
     Ok(page.into_iter().filter(is_best).collect())
 }
 
-async fn subscribed(
+/// Those of these devices that have the run already, or had it until the person closed it.
+async fn holders(
     on: &impl On,
     expansion: &Expansion,
     devices: &[DeviceKey],
 ) -> Result<HashSet<DeviceKey>> {
-    let query = subscription::Entity::find()
-        .select_only()
-        .column(subscription::Column::DeviceKey)
-        .filter(subscription::Column::ActivityKey.eq(expansion.activity.0))
-        .filter(subscription::Column::Run.eq(expansion.run))
-        .filter(subscription::Column::DeviceKey.is_in(devices.iter().map(|key| key.0)));
-    let keys: Vec<sea_orm::prelude::Uuid> = query.into_tuple().all(&on.handle().db).await?;
-    Ok(keys.into_iter().map(DeviceKey).collect())
+    let (activity, run) = (expansion.activity, expansion.run);
+    let rows = super::subscriptions::of_devices_in_run(on, activity, run, devices).await?;
+    let holders = rows.into_iter().filter(Subscription::holds_its_run).map(|row| row.device);
+    Ok(holders.collect())
 }
 
-async fn read(on: &impl On, query: Select<Entity>) -> Result<Vec<Device>> {
+pub(super) async fn read(on: &impl On, query: Select<Entity>) -> Result<Vec<Device>> {
     let handle = on.handle();
     handle.hold(query).all(&handle.db).await?.into_iter().map(Device::try_from).collect()
 }
 
-fn is_full(devices: &[Device], limit: u64) -> bool {
-    u64::try_from(devices.len()).is_ok_and(|read| read >= limit)
+pub(super) fn is_full<T>(rows: &[T], limit: u64) -> bool {
+    u64::try_from(rows.len()).is_ok_and(|read| read >= limit)
 }
 
 fn sorted(keys: &[String]) -> Vec<&str> {

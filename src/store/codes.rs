@@ -8,9 +8,11 @@ use crate::domain::activity_type::Join;
 use crate::domain::delivery::{Labels, Provider, Status};
 use crate::domain::device::FormFactor;
 use crate::domain::event::EventKind;
+use crate::domain::expansion::Verb;
 use crate::domain::outcome::Class;
 use crate::domain::platform::{DataKeys, Platform};
 use crate::domain::push::{Environment, Operation, Priority};
+use crate::domain::segment::SegmentKind;
 use crate::domain::shard::Route;
 use crate::domain::subscription::{Cause, ReportedState, State as SubscriptionState};
 use crate::domain::token::TokenKind;
@@ -110,6 +112,8 @@ codes! {
         Invalidated = 6,
         Unreachable = 7,
     }
+    SegmentKind { ContactKeys = 1, DeviceIds = 2 }
+    Verb { Start = 1, Join = 2, JoinAgain = 3, Leave = 4 }
     TokenKind { PushToStart = 1, Update = 2, ApnsDevice = 3, FcmToken = 4, FcmInstallationId = 5 }
     Platform { Ios = 1, Android = 2 }
     DataKeys { Tidings = 1, Sendora = 2 }

@@ -3,10 +3,16 @@
 
 use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
-use super::{Config, Store, activities, expansions, members, retention, shards};
+use super::segment_members;
+use super::{
+    Config, Store, activities, devices, expansions, members, recipients, retention, segments,
+    shards,
+};
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
-use crate::domain::ids::{ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, WorkspaceId};
+use crate::domain::ids::{
+    ActivityKey, AppId, DeliveryId, DeviceKey, SegmentKey, ShardId, WorkspaceId,
+};
 use crate::domain::push::Operation;
 use sea_orm::{ConnectionTrait, QueryTrait, Statement};
 use tempfile::TempDir;
@@ -47,7 +53,15 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (retention::old_deliveries(Time(0)).build(backend), "sqlite_autoindex_deliveries_1"),
         (retention::old_requests(Time(0)).build(backend), "request_ids_by_age"),
         (retention::dead_tokens(Time(0)).build(backend), "tokens_dead"),
+        (devices::to_purge().build(backend), "devices_to_purge"),
         (expansions::pending().build(backend), "expansions_pending"),
+        (segments::deleted().build(backend), "segments_deleted"),
+        (segment_members::removed().build(backend), "segment_members_removed"),
+        (recipients::live_segments().build(backend), "recipients_live"),
+        (
+            segment_members::changed_after(SegmentKey::generate(), 1, "a").build(backend),
+            "segment_members_changed",
+        ),
         (members::exceptional(ShardId::generate()).build(backend), "subscriptions_exceptional"),
         (
             members::looked_for(ShardId::generate(), Time(0)).build(backend),

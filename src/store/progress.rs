@@ -1,8 +1,8 @@
 //! How far a revision has come on the devices of its run, counted by the database.
 
 use super::codes::Code;
+use super::entity::shard;
 use super::entity::subscription::{Column, Entity};
-use super::entity::{expansion, shard};
 use super::on::On;
 use crate::domain::ids::ActivityKey;
 use crate::domain::revision::{Number, Run};
@@ -10,7 +10,7 @@ use crate::domain::shard::Route;
 use crate::domain::subscription::{Cause, Reason, State};
 use crate::error::Result;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryResult};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, QueryResult};
 
 /// How far one route is, in subscriptions. Each of the run is in exactly one of the counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +50,6 @@ pub async fn progress(
     run: Run,
     wanted: Number,
 ) -> Result<Progress> {
-    let expansion = expansion::Entity::find_by_id((activity.0, run)).one(&on.handle().db).await?;
     let query = Query::select()
         .column((Entity, Column::Route))
         .expr_as(count(is_pending(wanted)), "pending")
@@ -71,7 +70,7 @@ pub async fn progress(
         .to_owned();
     let rows = on.handle().db.query_all(&query).await?;
     Ok(Progress {
-        expanding: expansion.is_some_and(|expansion| !expansion.done),
+        expanding: super::expansions::is_any_pending(on, activity, run).await?,
         routes: rows.iter().map(read).collect::<Result<_>>()?,
     })
 }

@@ -21,7 +21,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use std::collections::HashMap;
 
 /// States in which something may still happen to a subscription of an active run.
-const OPEN: [State; 5] = [
+pub(super) const OPEN: [State; 5] = [
     State::PendingStart,
     State::PendingToken,
     State::Active,
@@ -133,6 +133,20 @@ pub async fn ended_of_device(
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 
+/// Those of these devices in a run that are not over. At most a thousand at once.
+pub async fn open_of_devices_in_run(
+    on: &impl On,
+    (activity, run): (ActivityKey, Run),
+    devices: &[DeviceKey],
+) -> Result<Vec<Subscription>> {
+    let query = Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .filter(Column::DeviceKey.is_in(devices.iter().map(|device| device.0)))
+        .filter(Column::State.is_in(OPEN.map(Code::code)));
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
+}
+
 /// The newest of a device that follows this card of `ActivityKit`, as its first or its second.
 pub async fn by_card(
     on: &impl On,
@@ -214,7 +228,7 @@ async fn listed(on: &impl On, rows: Vec<Subscription>) -> Result<Vec<Listed>> {
         .all(&on.handle().db)
         .await?;
     let device_ids: HashMap<DeviceKey, String> =
-        devices.into_iter().map(|row| (DeviceKey(row.key), row.device_id)).collect();
+        devices.into_iter().map(|row| (DeviceKey(row.key), name_of(row))).collect();
     let shards = shard::Entity::find()
         .filter(shard::Column::Id.is_in(rows.iter().map(|row| row.shard.0)))
         .all(&on.handle().db)
@@ -230,6 +244,17 @@ async fn listed(on: &impl On, rows: Vec<Subscription>) -> Result<Vec<Listed>> {
         Some(Listed { subscription, device_id, shard })
     });
     Ok(listed.collect())
+}
+
+/// The caller's id; a deleted device has none.
+fn name_of(row: device::Model) -> String {
+    if row.deleted_at.is_some() { String::new() } else { row.device_id }
+}
+
+/// All that a device has, of whatever run.
+pub async fn of_device(on: &impl On, device: DeviceKey) -> Result<Vec<Subscription>> {
+    let query = Entity::find().filter(Column::DeviceKey.eq(device.0)).order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 
 /// Each subscription with its shard. In a transaction both can be changed then, and the subscriptions are as they are

@@ -7,7 +7,7 @@ use tidings::domain::device::{Device, OsVersion};
 use tidings::domain::expansion::{Expansion, Who};
 use tidings::domain::token::{Token, TokenKind};
 use tidings::store::apps;
-use tidings::store::expansions::{Candidate, audience_contains, audience_page};
+use tidings::store::expansions::{Candidate, audience_page};
 
 impl World {
     async fn devices(&self, devices: Vec<Device>, tokens: Vec<Token>) {
@@ -163,27 +163,6 @@ pub(crate) async fn of_a_contact_the_latest_device_that_can_show_it_is_taken(wor
     let audience = world.audience(&expansion, 5).await;
     let expected = ["ada-able", "bob-nor", "cyd-follows", "alone-1", "alone-2"];
     assert_eq!(audience, set(&expected), "who has no contact stands for itself");
-}
-
-pub(crate) async fn a_device_belongs_by_contact_by_id_or_by_workspace(world: World) {
-    let (mine, other) = (world.device("mine", "ada"), world.device("other", "bob"));
-    world.devices(vec![mine.clone(), other.clone()], Vec::new()).await;
-    let activity = world.activity("FLIGHT_1");
-    let contains = async |who: Who, apps: Vec<String>, device: &Device| {
-        let mut expansion = world.expansion(&activity, who);
-        expansion.audience.app_ids = apps;
-        audience_contains(world.store.reader(), &expansion, device).await.unwrap()
-    };
-    let ada = Who::ContactKeys(vec!["ada".to_owned()]);
-    assert!(contains(ada.clone(), Vec::new(), &mine).await);
-    assert!(!contains(ada.clone(), Vec::new(), &other).await);
-    let named = Who::DeviceIds(vec!["mine".to_owned()]);
-    assert!(contains(named.clone(), Vec::new(), &mine).await);
-    assert!(!contains(named, Vec::new(), &other).await);
-    assert!(contains(Who::AllDevices, Vec::new(), &other).await);
-    assert!(contains(ada.clone(), vec![world.app.to_string()], &mine).await);
-    let elsewhere = app(world.workspace, "com.example.crew").id.to_string();
-    assert!(!contains(ada, vec![elsewhere], &mine).await);
 }
 
 pub(crate) async fn a_candidate_brings_its_newest_good_push_to_start_token(world: World) {

@@ -16,11 +16,15 @@ mod deliveries;
 mod leases;
 mod log;
 mod progress;
+mod recipients;
 mod requests;
 mod schema;
+mod segments;
 mod shards;
 mod subscriptions;
 mod tenants;
+#[cfg(feature = "postgres-tests")]
+mod together;
 mod tokens;
 mod world;
 
@@ -72,7 +76,6 @@ facts! {
         pages_go_by_device_ids_and_by_all_devices,
         only_the_apps_of_an_audience_are_in_it,
         of_a_contact_the_latest_device_that_can_show_it_is_taken,
-        a_device_belongs_by_contact_by_id_or_by_workspace,
         a_candidate_brings_its_newest_good_push_to_start_token,
     }
     deletions {
@@ -102,6 +105,13 @@ facts! {
         every_subscription_is_counted_once_for_what_it_is,
         a_run_without_subscriptions_has_no_routes,
     }
+    recipients {
+        a_device_belongs_by_contact_by_id_by_segment_or_by_workspace,
+        recipients_are_known_removed_and_no_longer_live_after_the_end,
+        live_runs_are_found_by_what_a_device_is_named_by,
+        a_live_segment_is_behind_until_its_changes_were_followed,
+        arrivals_are_seen_once_unless_they_come_again,
+    }
     requests {
         a_request_id_is_new_once_and_then_replays,
         a_request_id_of_another_request_is_refused,
@@ -112,6 +122,17 @@ facts! {
     schema {
         migrations_are_applied_once_and_by_name,
         a_fresh_database_says_what_is_pending,
+    }
+    segments {
+        every_field_of_a_segment_comes_back,
+        members_are_added_once_removed_and_added_again,
+        members_are_listed_in_order_in_pages,
+        pages_of_a_segment_hold_every_device_once,
+        a_page_of_a_segment_is_bounded_whatever_a_contact_has,
+        a_fixed_audience_has_the_members_of_its_version,
+        what_has_changed_is_gone_through_in_the_order_of_versions,
+        a_deleted_segment_leaves_its_name_free_and_is_swept_away,
+        former_members_are_forgotten_when_nobody_asks_for_them,
     }
     shards {
         every_field_of_a_shard_comes_back,

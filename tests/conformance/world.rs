@@ -9,9 +9,10 @@ use tidings::domain::content::Content;
 use tidings::domain::delivery::{Delivery, Labels, Provider, Status};
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::event::{Event, EventKind};
-use tidings::domain::expansion::{Audience, Expansion, Who};
+use tidings::domain::expansion::{Audience, Expansion, Verb, Who};
 use tidings::domain::ids::{
-    ActivityKey, AppId, DeliveryId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId,
+    ActivityKey, AppId, DeliveryId, DeviceKey, ExpansionId, ShardId, SubscriptionId, TokenId,
+    WorkspaceId,
 };
 use tidings::domain::platform::{Build, Platform};
 use tidings::domain::push::{Alert, Environment, Operation, Priority};
@@ -130,6 +131,7 @@ impl World {
             description: Description::default(),
             created_at: NOW,
             last_seen_at: NOW,
+            deleted_at: None,
         }
     }
 
@@ -164,10 +166,12 @@ impl World {
     /// The run of an activity as it begins to find its audience.
     pub(crate) fn expansion(&self, activity: &Activity, who: Who) -> Expansion {
         Expansion {
+            id: ExpansionId::generate(),
             activity: activity.key,
             run: activity.run,
             workspace: self.workspace,
-            audience: Audience { who, app_ids: Vec::new(), latest_only: false },
+            verb: Verb::Start,
+            audience: Audience { who, app_ids: Vec::new(), latest_only: false, live: false },
             cursor: String::new(),
             done: false,
             created_at: NOW,
@@ -336,7 +340,7 @@ pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
         http_status: 200,
         attempt: 1,
         apns_id: None,
-        apns_unique_id: None,
+        provider_message_id: None,
         sent_at: NOW,
         answered_at: Some(NOW + Duration::from_millis(30)),
     }

@@ -32,13 +32,13 @@ impl Bench {
         let caller = world.caller();
         caller.started(ACTIVE).await;
         caller.registered(&world.app_id, DEVICE).await;
-        let before = at_rest(&world.database()).await;
+        let before = at_rest(world.database()).await;
         Bench { world, caller, before }
     }
 
     /// The tables are what they should stay from now on.
     pub(crate) async fn look_again(&mut self) {
-        self.before = at_rest(&self.world.database()).await;
+        self.before = at_rest(self.world.database()).await;
     }
 
     /// The call was refused and has left nothing behind.
@@ -48,7 +48,7 @@ impl Bench {
         result: tonic::Result<T>,
     ) -> Refused {
         let refused = refused(result);
-        let now = Tables::read(&self.world.database()).await;
+        let now = Tables::read(self.world.database()).await;
         self.before.assert_unchanged(&now, what);
         refused
     }
@@ -172,10 +172,11 @@ async fn a_start_is_for_exactly_one_kind_of_audience() {
         contact_keys: strings(&[CONTACT]),
         device_ids: strings(&[DEVICE]),
         all_devices: true,
+        segment_id: "gold".to_owned(),
     };
-    let two = Audience { all_devices: false, ..all.clone() };
+    let two = Audience { all_devices: false, segment_id: String::new(), ..all.clone() };
     bench.wrong_start(&["audience.device_ids"], with(Some(two))).await;
-    let fields = ["audience.device_ids", "audience.all_devices"];
+    let fields = ["audience.device_ids", "audience.all_devices", "audience.segment_id"];
     bench.wrong_start(&fields, with(Some(all))).await;
     let many: Vec<String> = (0..1_001).map(|number| format!("contact-{number}")).collect();
     let many = Audience { contact_keys: many, ..Audience::default() };

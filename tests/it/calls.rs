@@ -9,6 +9,7 @@ use tidings::proto::v1::app_service_client::AppServiceClient;
 use tidings::proto::v1::delivery_service_client::DeliveryServiceClient;
 use tidings::proto::v1::device_service_client::DeviceServiceClient;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
+use tidings::proto::v1::segment_service_client::SegmentServiceClient;
 use tidings::proto::v1::workspace_service_client::WorkspaceServiceClient;
 use tidings::proto::v1::{
     Activity, Alert, Audience, CreateApiKeyRequest, EndActivityRequest, GetActivityRequest,
@@ -40,6 +41,10 @@ impl Caller {
 
     pub(crate) fn types(&self) -> ActivityTypeServiceClient<Keyed> {
         ActivityTypeServiceClient::new(self.0.clone())
+    }
+
+    pub(crate) fn segments(&self) -> SegmentServiceClient<Keyed> {
+        SegmentServiceClient::new(self.0.clone())
     }
 
     pub(crate) fn apps(&self) -> AppServiceClient<Keyed> {

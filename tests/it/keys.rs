@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 use tidings::proto::v1::device_service_client::DeviceServiceClient;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
 use tidings::proto::v1::{
-    ActivityType, CreateActivityTypeRequest, CreateApiKeyRequest, CreateAppRequest,
-    CreateWorkspaceRequest, DeleteApiKeyRequest, ExportDeliveriesRequest, GetActivityRequest,
-    GetDeliveryStatsRequest, GetDeviceRequest, ListActivitiesRequest, ListActivityTypesRequest,
-    ListApiKeysRequest, ListAppsRequest, ListCredentialsRequest, ListDeliveriesRequest,
-    ListDevicesRequest, ListSubscriptionsRequest, ListWorkspacesRequest,
-    ReportActivityStateRequest, RevokeTokenRequest, StreamUpdatesRequest, WatchActivityRequest,
+    ActivityType, AddMembersRequest, CreateActivityTypeRequest, CreateApiKeyRequest,
+    CreateAppRequest, CreateSegmentRequest, CreateWorkspaceRequest, DeleteApiKeyRequest,
+    ExportDeliveriesRequest, GetActivityRequest, GetDeliveryStatsRequest, GetDeviceRequest,
+    GetSegmentRequest, ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest,
+    ListAppsRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
+    ListMembersRequest, ListSegmentsRequest, ListSubscriptionsRequest, ListWorkspacesRequest,
+    RemoveMembersRequest, ReportActivityStateRequest, RevokeTokenRequest, StreamUpdatesRequest,
+    WatchActivityRequest,
 };
 use tonic::Code;
 
@@ -88,6 +90,30 @@ async fn reading_deliveries(caller: &Caller) -> Vec<tonic::Result<()>> {
     ]
 }
 
+async fn reading_segments(caller: &Caller) -> Vec<tonic::Result<()>> {
+    let mut segments = caller.segments();
+    let get = GetSegmentRequest { segment_id: "gold".to_owned() };
+    let members = ListMembersRequest { segment_id: "gold".to_owned(), ..Default::default() };
+    vec![
+        segments.get_segment(get).await.map(drop),
+        segments.list_segments(ListSegmentsRequest::default()).await.map(drop),
+        segments.list_members(members).await.map(drop),
+    ]
+}
+
+async fn writing_segments(caller: &Caller) -> Vec<tonic::Result<()>> {
+    let mut segments = caller.segments();
+    let create = CreateSegmentRequest { kind: 1, ..CreateSegmentRequest::default() };
+    let add = tokio_stream::empty::<AddMembersRequest>();
+    let remove = tokio_stream::empty::<RemoveMembersRequest>();
+    vec![
+        segments.create_segment(create).await.map(drop),
+        segments.add_members(add).await.map(drop),
+        segments.remove_members(remove).await.map(drop),
+        caller.delete_segment("gold").await,
+    ]
+}
+
 async fn administering(caller: &Caller, app_id: &str) -> Vec<tonic::Result<()>> {
     let app = CreateAppRequest {
         name: "Another".to_owned(),
@@ -114,12 +140,14 @@ async fn administering(caller: &Caller, app_id: &str) -> Vec<tonic::Result<()>> 
     ]
 }
 
-const SCOPES: [&str; 6] = [
+const SCOPES: [&str; 8] = [
     "activities:read",
     "activities:write",
     "devices:read",
     "devices:write",
     "deliveries:read",
+    "segments:read",
+    "segments:write",
     "admin",
 ];
 
@@ -130,6 +158,8 @@ async fn calls_of(scope: &str, caller: &Caller, app_id: &str) -> Vec<tonic::Resu
         "devices:read" => reading_devices(caller).await,
         "devices:write" => writing_devices(caller, app_id).await,
         "deliveries:read" => reading_deliveries(caller).await,
+        "segments:read" => reading_segments(caller).await,
+        "segments:write" => writing_segments(caller).await,
         _ => administering(caller, app_id).await,
     }
 }

@@ -8,18 +8,26 @@ mod bad_numbers;
 mod bad_state;
 mod calls;
 mod contract;
+#[path = "../databases/mod.rs"]
+mod databases;
 mod declare;
 mod delivery;
 mod flight;
+mod google;
 mod harness;
 mod keys;
 mod lists;
+#[cfg(feature = "postgres-tests")]
+mod outages;
 mod repeats;
 mod secrets;
+mod segments;
 mod send_log;
 mod services;
 mod streams;
 mod tables;
 mod tenants;
 mod watches;
+#[cfg(feature = "postgres-tests")]
+mod wire;
 mod writes;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use tidings::domain::activity::{Origin, State};
 use tidings::domain::asked::{Expected, Presentation};
 use tidings::domain::content::Content;
-use tidings::domain::expansion::{Audience, Who};
 use tidings::domain::push::Alert;
 use tidings::domain::revision::{Number, Run, Target};
 use tidings::domain::update::Dismissal;
 use tidings::service::activities::{self, EndAsked, StartAsked, UpdateAsked};
+use tidings::service::recipients::{AudienceAsked, Named};
 
 /// The type of the activity.
 pub(crate) const TYPE: &str = "flight_status";
@@ -147,18 +147,20 @@ impl World<'_> {
     fn start(&mut self) -> Request {
         let contacts = self.devices.iter().map(|device| format!("contact-{}", device.id));
         let ids = self.devices.iter().map(|device| device.id.clone());
-        let who = if self.caller.by_contact {
-            Who::ContactKeys(contacts.collect())
+        let named = if self.caller.by_contact {
+            Named::ContactKeys(contacts.collect())
         } else {
-            Who::DeviceIds(ids.collect())
+            Named::DeviceIds(ids.collect())
         };
+        let audience =
+            AudienceAsked { named, app_ids: Vec::new(), latest_only: false, live: false };
         Request::Start(StartAsked {
             activity_id: Some(self.activity_id()),
             activity_type: TYPE.to_owned(),
             external_id: String::new(),
             attributes: None,
             content: Some(content()),
-            audience: Audience { who, app_ids: Vec::new(), latest_only: false },
+            audience,
             presentation: self.presentation(100),
             expected: Expected::default(),
         })

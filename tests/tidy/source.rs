@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 /// Folders that hold nothing of our own.
-const SKIPPED: [&str; 6] =
-    ["target", ".git", "third_party", "node_modules", "__pycache__", ".venv"];
+const SKIPPED: [&str; 8] =
+    ["target", ".git", "third_party", "node_modules", "__pycache__", ".venv", "gen", "build"];
 
 /// Files that others write.
 const FOREIGN: [&str; 3] = ["Cargo.lock", "LICENSE", "package-lock.json"];

@@ -8,6 +8,7 @@
 mod begin;
 mod close;
 mod expand;
+mod leave;
 mod load;
 mod mark;
 mod purge;
@@ -21,7 +22,7 @@ pub use close::{Closing, close_claim, postpone};
 pub use expand::expand_batch;
 pub use load::{Loaded, Planned, Work, load};
 pub use mark::mark;
-pub use purge::purge_activity;
+pub use purge::{purge_activity, purge_device};
 pub use retention::{forget_earlier_runs, forget_ended};
 pub use settle::{Answered, Made, Place, Slice, settle_slice};
 pub use sweep::{new_mark, wake};

@@ -8,13 +8,13 @@ use crate::domain::samples::{
 };
 
 fn marked() -> Marked<'static> {
-    Marked { newest: 1, targeted: &[], now: NOW }
+    Marked { newest: 1, targeted: &[], welcome: Welcome::Returning, now: NOW }
 }
 
 fn candidate(device: Device) -> Candidate {
     let start_token = Some((TokenId::generate(), device.environment));
     let contact_key = device.contact_key.clone();
-    Candidate { device, contact_key, start_token, existing: None }
+    Candidate { device, contact_key, start_token, existing: None, since: 0 }
 }
 
 fn expanded(candidate: Candidate) -> Change {
@@ -95,6 +95,42 @@ fn a_targeted_end_reaches_devices_that_are_found_after_it() {
     assert_eq!(reaches(Target { app_ids: words("app_0"), ..none() }), 0);
     let both = Target { device_ids: words("phone"), form_factors: words("TABLET"), ..none() };
     assert_eq!(reaches(both), 0, "every kind of selector given");
+}
+
+#[test]
+fn who_comes_again_is_started_in_the_world_of_its_token_or_says_why_not() {
+    let (activity, device) = (activity(), device("ada"));
+    let place = place(&activity, &device, device.environment);
+    let shard = Shard { place, ..shard() };
+    let ended =
+        Subscription { state: State::Ended, reason: Some(Reason::Removed), ..active(&shard) };
+    let found = |start_token| Candidate {
+        start_token,
+        existing: Some((ended.clone(), shard.clone())),
+        ..candidate(device.clone())
+    };
+    let expanded = |candidate| expand(&activity, vec![candidate], Rooms::default(), marked());
+    let same = expanded(found(Some((TokenId::generate(), shard.place.environment))));
+    assert_eq!(same.subscriptions[0].state, State::PendingStart);
+    assert_eq!((same.due, same.shards.len()), (vec![(shard.id, NOW)], 0));
+    let other = expanded(found(Some((TokenId::generate(), Environment::Sandbox))));
+    assert_eq!(other.shards[0].place.environment, Environment::Sandbox);
+    assert_eq!(other.subscriptions[0].shard, other.shards[0].id);
+    let none = expanded(found(None));
+    let why = Reason::Obstacle(Obstacle::NoPushToStartToken);
+    assert_eq!(none.subscriptions[0].reason, Some(why));
+}
+
+#[test]
+fn an_end_for_targets_does_not_concern_who_was_named_after_it() {
+    let end_for = Target { device_ids: vec!["phone".to_owned()], ..Target::default() };
+    let revisions = [Revision { scope: Scope::Target(end_for), ..end(2) }];
+    let targeted = |since| {
+        let marked = Marked { targeted: &revisions, ..marked() };
+        let candidates = vec![Candidate { since, ..candidate(device("ada")) }];
+        expand(&activity(), candidates, Rooms::default(), marked).subscriptions[0].targeted.end
+    };
+    assert_eq!((targeted(1), targeted(2)), (2, 0));
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 use crate::domain::asked::{Expected, Presentation};
 use crate::domain::content::Content;
-use crate::domain::expansion::{Audience, Who};
 use crate::domain::revision::Target;
 use crate::domain::update::Dismissal;
 use crate::error::Result;
@@ -12,6 +11,7 @@ use crate::grpc::convert::push::{read_alert, read_alert_expiry, read_priority};
 use crate::grpc::validate::{ID_BYTES_MAX, LIST_MAX, Violations};
 use crate::proto::v1;
 use crate::service::activities::{ApplyAsked, EndAsked, StartAsked, UpdateAsked};
+use crate::service::recipients::{AudienceAsked, Named};
 
 const FORM_FACTORS: [&str; 2] = ["PHONE", "TABLET"];
 const PLATFORMS: [&str; 2] = ["IOS", "ANDROID"];
@@ -50,6 +50,7 @@ pub(super) fn apply(request: &v1::ApplyActivityRequest) -> Result<ApplyAsked> {
         stale_time: request.stale_time,
         relevance_score: request.relevance_score,
         expected_revision: request.expected_revision,
+        validate_only: false,
     };
     Ok(ApplyAsked { start: read_start(&start, violations)?, observed_at })
 }
@@ -147,34 +148,39 @@ fn state(
     content::read(&Forms { field: "content_state", structure, json }, violations)
 }
 
-fn audience(request: &v1::StartActivityRequest, violations: &mut Violations) -> Audience {
+fn audience(request: &v1::StartActivityRequest, violations: &mut Violations) -> AudienceAsked {
     let given = request.audience.clone().unwrap_or_default();
     let kinds = [
         ("audience.contact_keys", !given.contact_keys.is_empty()),
         ("audience.device_ids", !given.device_ids.is_empty()),
         ("audience.all_devices", given.all_devices),
+        ("audience.segment_id", !given.segment_id.is_empty()),
     ];
     if !violations.at_most_one(&kinds) {
-        let problem = "is missing: give contact_keys, device_ids or all_devices";
+        let problem = "is missing: give contact_keys, device_ids, all_devices or segment_id";
         violations.add("audience", problem);
     }
     violations.ids("audience.contact_keys", &given.contact_keys);
     violations.ids("audience.device_ids", &given.device_ids);
+    violations.optional_id("audience.segment_id", &given.segment_id);
     violations.ids("app_ids", &request.app_ids);
     let preference: Option<v1::DevicePreference> =
         violations.known("device_preference", request.device_preference);
     let latest_only = read_latest_only(preference.unwrap_or_default());
-    if latest_only && given.contact_keys.is_empty() {
-        violations.add("device_preference", "LATEST is about contacts: give audience.contact_keys");
+    if latest_only && given.contact_keys.is_empty() && given.segment_id.is_empty() {
+        let problem = "LATEST is about contacts: give audience.contact_keys or a segment of them";
+        violations.add("device_preference", problem);
     }
-    let who = if given.all_devices {
-        Who::AllDevices
+    let named = if given.all_devices {
+        Named::AllDevices
+    } else if !given.segment_id.is_empty() {
+        Named::Segment(given.segment_id)
     } else if given.device_ids.is_empty() {
-        Who::ContactKeys(given.contact_keys)
+        Named::ContactKeys(given.contact_keys)
     } else {
-        Who::DeviceIds(given.device_ids)
+        Named::DeviceIds(given.device_ids)
     };
-    Audience { who, app_ids: request.app_ids.clone(), latest_only }
+    AudienceAsked { named, app_ids: request.app_ids.clone(), latest_only, live: false }
 }
 
 fn target(asked: &v1::Target, violations: &mut Violations) -> Target {

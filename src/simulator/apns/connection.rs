@@ -287,6 +287,7 @@ impl Connection {
             expiration: taken.request.expiration,
             kind: taken.entry.kind.clone(),
             replaced: taken.entry.replaced,
+            is_alert: taken.request.is_alert,
             body: arrived.body.clone(),
         });
     }

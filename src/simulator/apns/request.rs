@@ -45,6 +45,8 @@ pub(crate) struct Request {
     pub(crate) bundle_id: String,
     /// The topic is one of Live Activities.
     pub(crate) live_activity: bool,
+    /// The push type is `alert`.
+    pub(crate) is_alert: bool,
     /// `apns-expiration`, where it was given.
     pub(crate) expiration: Option<i64>,
 }
@@ -86,8 +88,8 @@ pub(crate) fn check(parts: &Parts) -> Result<Request, Refusal> {
     }
     priority(headers, live_activity)?;
     let expiration = expiration(headers)?;
-    push_type(headers, live_activity)?;
-    Ok(Request { token: token.to_owned(), bundle_id, live_activity, expiration })
+    let is_alert = push_type(headers, live_activity)? == "alert";
+    Ok(Request { token: token.to_owned(), bundle_id, live_activity, is_alert, expiration })
 }
 
 fn topic(headers: &HeaderMap) -> Result<(String, bool), Refusal> {
@@ -125,11 +127,11 @@ fn expiration(headers: &HeaderMap) -> Result<Option<i64>, Refusal> {
     }
 }
 
-fn push_type(headers: &HeaderMap, live_activity: bool) -> Result<(), Refusal> {
+fn push_type(headers: &HeaderMap, live_activity: bool) -> Result<&str, Refusal> {
     let value = headers.get("apns-push-type").and_then(|value| value.to_str().ok());
     let push_type = value.filter(|value| PUSH_TYPES.contains(value));
     match push_type {
-        Some(push_type) if (push_type == "liveactivity") == live_activity => Ok(()),
+        Some(push_type) if (push_type == "liveactivity") == live_activity => Ok(push_type),
         _ => Err(Refusal::new("InvalidPushType")),
     }
 }

@@ -4,6 +4,7 @@
 
 use super::super::fault::{Candidate, Held, Met};
 use super::super::hub::Hub;
+use super::super::phone::Parcel;
 use super::super::stamp;
 use super::TOKEN_PATH;
 use super::answer::{Body, Broken, deny, refuse, respond, told};
@@ -325,9 +326,13 @@ impl Connection {
     }
 
     fn take(&self, arrived: &Arrived, taken: &Taken) {
-        if taken.entry.is_some() && !taken.message.validate_only {
-            self.hub().google.record().take(arrived.number);
-        }
+        let Some(entry) = taken.entry.as_ref().filter(|_| !taken.message.validate_only) else {
+            return;
+        };
+        self.hub().google.record().take(arrived.number);
+        let Some(phone) = self.hub().phone(&entry.phone_id) else { return };
+        let id = taken.name.rsplit('/').next().unwrap_or_default().to_owned();
+        phone.deliver_message(Parcel { id, sent_at: self.now(), message: taken.message.clone() });
     }
 
     fn answer(&self, arrived: &Arrived, is_half: bool) -> Response<Body> {

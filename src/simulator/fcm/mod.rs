@@ -19,6 +19,7 @@ mod schema;
 mod tests;
 
 pub use message::ReservedKeys;
+pub(crate) use message::{Message, Notice};
 pub use quota::Limits;
 
 use super::Config;

@@ -40,7 +40,9 @@ impl Phone {
     /// The system replaces a token; returns the new one.
     pub fn rotate_token(&self, request: &RotateTokenRequest) -> Result<String, Refusal> {
         self.act(|state, now, hub| {
-            if request.attributes_type.is_empty() {
+            if state.android.is_some() {
+                state.rotate_registration(request, hub)
+            } else if request.attributes_type.is_empty() {
                 state.rotate_card(request, now, hub)
             } else {
                 state.rotate_start(request, now, hub)
@@ -57,6 +59,9 @@ impl Phone {
     pub fn release_tokens(&self) {
         self.act(|state, _, _| {
             state.holding = false;
+            if state.android.is_some() {
+                state.register_app(String::new());
+            }
             state.register_held();
         });
     }
@@ -65,6 +70,9 @@ impl Phone {
     pub fn set_online(&self, online: bool) {
         self.act(|state, now, hub| {
             state.online = online;
+            if online {
+                state.collect_pending(now, hub);
+            }
             let Some(stored) = state.stored.take_if(|_| online) else { return };
             if stored.expiration.is_some_and(|at| Time::from_seconds(at) <= now) {
                 let dropped = activity_kit::describe(&stored);
@@ -74,10 +82,17 @@ impl Phone {
         });
     }
 
-    /// The person allows or forbids Live Activities; forbidding closes the cards.
+    /// The person allows or forbids Live Activities; forbidding closes the cards. On Android it is about Live Updates,
+    /// and what is shown becomes an ongoing notification.
     pub fn set_activities_enabled(&self, enabled: bool) {
         self.act(|state, now, hub| {
             state.enabled = enabled;
+            if let Some(android) = &state.android {
+                for card in state.cards.iter_mut().filter(|card| card.lives()) {
+                    card.seen.set_presentation(android.presentation(enabled));
+                }
+                return;
+            }
             let live: Vec<String> = state
                 .cards
                 .iter()
@@ -102,9 +117,17 @@ impl Phone {
         });
     }
 
-    /// The person quits the app by force: it is not woken for tokens and says nothing until it is launched.
+    /// The person quits the app by force: it is not woken for tokens and says nothing until it is launched. Android
+    /// takes the app's notifications away and lets no message reach it.
     pub fn force_quit(&self) {
-        self.act(|state, _, _| state.running = false);
+        self.act(|state, now, _| {
+            state.running = false;
+            if state.android.is_some() {
+                for card in state.cards.iter_mut().filter(|card| card.on_screen()) {
+                    card.leave(CloseCause::ForceStop, now);
+                }
+            }
+        });
     }
 
     /// The person opens the app: it registers the device and every token that it has.
@@ -112,7 +135,12 @@ impl Phone {
         self.act(|state, _, hub| {
             state.running = true;
             state.outbox.push(Call::Device);
-            state.offer_start_tokens(hub);
+            if state.android.is_some() {
+                state.offer_registration(hub);
+            } else {
+                state.offer_start_tokens(hub);
+                state.offer_device_token();
+            }
             state.register_held();
             let closed: Vec<String> = state
                 .cards
@@ -135,10 +163,7 @@ impl Phone {
             for card in &mut state.cards {
                 hub.registry().kill(&card.seen.update_token, now, "Unregistered");
                 if card.on_screen() {
-                    card.seen.set_state(CardState::Gone);
-                    card.seen.set_close_cause(CloseCause::Person);
-                    card.seen.end_time.get_or_insert_with(|| stamp(now));
-                    card.gone_at = Some(now);
+                    card.leave(CloseCause::Person, now);
                 }
                 // The new install knows nothing of it.
                 card.told = true;
@@ -149,6 +174,7 @@ impl Phone {
             for token in tokens {
                 hub.registry().kill(&token, now, "Unregistered");
             }
+            state.forget_install(hub);
             state.stored = None;
             device_id.clone_into(&mut state.spec.device_id);
         });
@@ -170,8 +196,11 @@ impl State {
             .cloned()
             .ok_or(Refusal::NotFound("such template"))?;
         let forbidden = |detail: &str| Err(Refusal::Forbidden(detail.to_owned()));
-        if !self.enabled {
+        if self.android.is_none() && !self.enabled {
             return forbidden("the person forbids Live Activities");
+        }
+        if self.android.is_some() && !self.notifications_enabled {
+            return forbidden("the person forbids notifications");
         }
         if !self.running {
             return forbidden("the app does not run");
@@ -185,6 +214,9 @@ impl State {
             .map_err(|wrong| Refusal::Invalid(format!("content_json: {wrong}")))?;
         let mut card = Card::new(&template, request.attributes_json.clone(), now);
         card.seen.started_by_app = true;
+        if let Some(android) = &self.android {
+            card.seen.set_presentation(android.presentation(self.enabled));
+        }
         // A push of the same second is newer than what the app showed.
         card.timestamp = now.seconds() - 1;
         card.show(Shown {
@@ -195,7 +227,11 @@ impl State {
         });
         let card_id = card.seen.card_id.clone();
         self.add_card(card);
-        self.give_token(&card_id, String::new(), now, hub);
+        if self.android.is_some() {
+            self.introduce(&card_id);
+        } else {
+            self.give_token(&card_id, String::new(), now, hub);
+        }
         Ok(card_id)
     }
 
@@ -268,6 +304,9 @@ impl State {
 
     /// Has the app register the token of a card, if it has one, runs and does not keep it back.
     pub(super) fn register_card(&mut self, card_id: &str, replaces: String) {
+        if self.android.is_some() {
+            return self.introduce(card_id);
+        }
         if self.holding || !self.running {
             return;
         }

@@ -32,12 +32,18 @@ struct Read<'a> {
 }
 
 /// Why a push changes nothing, with the sentence for people.
-type Refused = (DropReason, String);
+pub(super) type Refused = (DropReason, String);
 
 impl State {
     /// Takes a push that reached the phone.
     pub(super) fn take(&mut self, delivery: &Delivery, now: Time, hub: &Hub) {
         self.pushes_taken += 1;
+        if delivery.kind == Kind::Device {
+            if let Err((reason, detail)) = self.alert(delivery, now) {
+                self.drop_push(Drop { detail, ..describe(delivery) }, reason, now);
+            }
+            return;
+        }
         let taken = Payload::read(&delivery.body).map_err(explain).and_then(|payload| {
             let timestamp = check_timestamp(&payload, now)?;
             self.change(&Read { payload: &payload, delivery, timestamp, now, hub })
@@ -53,7 +59,6 @@ impl State {
                 DropReason::TokenReplaced,
                 "the system has given the app a newer token since",
             ),
-            (Kind::Device, _) => refuse(DropReason::NotALiveActivity, "it is for the app"),
             (Kind::PushToStart { attributes_type }, Event::Start) => {
                 self.start(push, attributes_type)
             }
@@ -255,6 +260,7 @@ fn not_newer(timestamp: i64, shown: i64) -> Refused {
     (DropReason::TimestampNotNewer, detail)
 }
 
-fn refuse<T>(reason: DropReason, detail: &str) -> Result<T, Refused> {
+/// Says why a push changes nothing.
+pub(super) fn refuse<T>(reason: DropReason, detail: &str) -> Result<T, Refused> {
     Err((reason, detail.to_owned()))
 }

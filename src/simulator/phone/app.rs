@@ -29,6 +29,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(2);
 pub(super) enum Call {
     /// The device, as it is.
     Device,
+    /// The token of one of Apple's phones for ordinary notifications.
+    DeviceToken,
+    /// The registration of an app on Android.
+    Registration { replaces: String },
     /// A push-to-start token.
     StartToken { attributes_type: String, replaces: String },
     /// The update token of a card.
@@ -166,13 +170,21 @@ impl State {
         }
         match call {
             Call::Device => Some(Message::Device(Box::new(self.device()))),
+            Call::DeviceToken => Some(self.device_token()),
+            Call::Registration { replaces } => self.registration(replaces).map(token),
             Call::StartToken { attributes_type, replaces } => {
                 self.start_token(attributes_type, replaces)
+            }
+            Call::CardToken { card_id, .. } if self.android.is_some() => {
+                self.introduction(card_id).map(token)
             }
             Call::CardToken { card_id, replaces } => self.card_token(card_id, replaces),
             Call::Report { card_id, state } => {
                 let device_id = self.spec.device_id.clone();
+                let of_apple = self.android.is_none();
                 let seen = &self.card(card_id)?.seen;
+                // On Android only what the app started itself has a name of the app's own.
+                let named = of_apple || seen.started_by_app;
                 // Without an id there is nothing that Tidings could find it by.
                 (!seen.activity_id.is_empty()).then(|| {
                     Message::Report(Box::new(ReportActivityStateRequest {
@@ -180,7 +192,7 @@ impl State {
                         device_id,
                         activity_id: seen.activity_id.clone(),
                         run: (seen.run > 0).then_some(seen.run),
-                        device_activity_id: card_id.clone(),
+                        device_activity_id: if named { card_id.clone() } else { String::new() },
                         state: (*state).into(),
                     }))
                 })
@@ -202,26 +214,44 @@ impl State {
             Kind::Tablet => FormFactor::Tablet,
             Kind::Phone | Kind::Unspecified => FormFactor::Phone,
         };
+        let (platform, manufacturer, environment) = match &self.android {
+            Some(_) => (Platform::Android, "Google", ApnsEnvironment::Unspecified.into()),
+            None => (Platform::Ios, "Apple", self.environment()),
+        };
         RegisterDeviceRequest {
             request_id: request_id(),
             device_id: spec.device_id.clone(),
             app_id: spec.app_id.clone(),
             contact_key: spec.contact_key.clone(),
-            platform: Platform::Ios.into(),
+            platform: platform.into(),
             form_factor: form_factor.into(),
             os_version: spec.os_version.clone(),
-            manufacturer: Some("Apple".to_owned()),
-            environment: self.environment(),
-            activities_enabled: Some(self.enabled),
+            manufacturer: Some(manufacturer.to_owned()),
+            environment,
+            activities_enabled: self.android.is_none().then_some(self.enabled),
+            notifications_permission: self
+                .asked_for_notifications
+                .then_some(self.notifications_enabled),
             ..RegisterDeviceRequest::default()
         }
+    }
+
+    fn device_token(&self) -> Message {
+        token(RegisterTokenRequest {
+            request_id: request_id(),
+            device_id: self.spec.device_id.clone(),
+            kind: TokenKind::ApnsDevice.into(),
+            token: self.device_token.clone(),
+            environment: self.environment(),
+            ..RegisterTokenRequest::default()
+        })
     }
 
     fn start_token(&self, attributes_type: &str, replaces: &str) -> Option<Message> {
         let mut tokens = self.start_tokens.iter();
         let known = tokens.find(|known| known.attributes_type == attributes_type)?;
         let template = self.template_of(attributes_type)?;
-        Some(Message::Token(Box::new(RegisterTokenRequest {
+        Some(token(RegisterTokenRequest {
             request_id: request_id(),
             device_id: self.spec.device_id.clone(),
             kind: TokenKind::PushToStart.into(),
@@ -230,7 +260,7 @@ impl State {
             replaces: replaces.to_owned(),
             activity_type: template.activity_type.clone(),
             ..RegisterTokenRequest::default()
-        })))
+        }))
     }
 
     fn card_token(&mut self, card_id: &str, replaces: &str) -> Option<Message> {
@@ -239,7 +269,7 @@ impl State {
         let seen = &card.seen;
         let introduces = seen.started_by_app && !card.known;
         let content = &seen.content_json;
-        Some(Message::Token(Box::new(RegisterTokenRequest {
+        Some(token(RegisterTokenRequest {
             request_id: request_id(),
             device_id,
             kind: TokenKind::Update.into(),
@@ -254,14 +284,16 @@ impl State {
             attributes_json: introduces.then(|| seen.attributes_json.clone()),
             content_state_json: introduces.then(|| content.clone()),
             ..RegisterTokenRequest::default()
-        })))
+        }))
     }
 
     /// Takes note of an answer, and obeys it.
     fn settle(&mut self, call: &Call, answer: &Answer, attempts: i32, (now, hub): (Time, &Hub)) {
         let (method, card_id) = match call {
             Call::Device => ("RegisterDevice", ""),
-            Call::StartToken { .. } => ("RegisterToken", ""),
+            Call::StartToken { .. } | Call::DeviceToken | Call::Registration { .. } => {
+                ("RegisterToken", "")
+            }
             Call::CardToken { card_id, .. } => ("RegisterToken", card_id.as_str()),
             Call::Report { card_id, .. } => ("ReportActivityState", card_id.as_str()),
         };
@@ -281,9 +313,9 @@ impl State {
     fn settle_card(&mut self, card_id: &str, answer: &Answer, (now, hub): (Time, &Hub)) {
         let Some(card) = self.card(card_id) else { return };
         let Ok(Some(taken)) = answer else {
-            return card.set_progress(TokenProgress::Failed);
+            return card.seen.set_token_progress(TokenProgress::Failed);
         };
-        card.set_progress(TokenProgress::Registered);
+        card.seen.set_token_progress(TokenProgress::Registered);
         card.known = true;
         if card.seen.activity_id.is_empty() {
             card.seen.activity_id.clone_from(&taken.activity_id);
@@ -291,13 +323,19 @@ impl State {
         if card.seen.run == 0 {
             card.seen.run = taken.run;
         }
-        if taken.result() == TokenResult::CardEnded && card.lives() {
+        let is_over = taken.result() == TokenResult::CardEnded && card.lives();
+        self.named(card_id);
+        if is_over {
             let (cause, state) = (CloseCause::App, CardState::Ended);
             self.close(card_id, &Closing { cause, state, gone_at: now }, now, hub);
         }
     }
 }
 
-fn request_id() -> String {
+fn token(request: RegisterTokenRequest) -> Message {
+    Message::Token(Box::new(request))
+}
+
+pub(super) fn request_id() -> String {
     Uuid::new_v4().to_string()
 }

@@ -1,4 +1,4 @@
-//! Phones: virtual devices that take pushes as ActivityKit does and talk to Tidings as an app does.
+//! Phones: virtual devices that take pushes as ActivityKit or Android does and talk to Tidings as an app does.
 //!
 //! May import `clock`, `proto` and the rest of `simulator`. A phone changes only under its own lock, and everyone who
 //! watches it hears of every change.
@@ -7,6 +7,7 @@ mod actions;
 mod activity_kit;
 mod android;
 mod app;
+mod notification;
 mod payload;
 mod state;
 mod template;
@@ -17,10 +18,10 @@ use super::apns::registry::Kind;
 use super::hub::{Hub, lock};
 use crate::clock::Time;
 use crate::proto::simulator_v1::{self as proto, DropReason, PhoneSpec, StartToken};
+pub(crate) use android::Parcel;
 use app::Call;
 use bytes::Bytes;
 use state::{State, Version};
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -53,6 +54,8 @@ pub(crate) struct Delivery {
     pub(crate) expiration: Option<i64>,
     pub(crate) kind: Kind,
     pub(crate) replaced: bool,
+    /// Its push type is `alert`.
+    pub(crate) is_alert: bool,
     pub(crate) body: Bytes,
 }
 
@@ -78,11 +81,14 @@ pub enum Refusal {
 
 impl Phone {
     /// Makes a phone and launches its app.
-    pub(super) fn create(spec: PhoneSpec, hub: &Arc<Hub>) -> Result<Self, Refusal> {
+    pub(super) fn create(mut spec: PhoneSpec, hub: &Arc<Hub>) -> Result<Self, Refusal> {
         let version = check(&spec)?;
+        if spec.os_version.is_empty() {
+            spec.os_version = version.0.to_string();
+        }
         let name = if spec.phone_id.is_empty() { &spec.device_id } else { &spec.phone_id };
         let name = name.clone();
-        if !hub.account().add_bundle(&spec.bundle_id) {
+        if spec.android.is_none() && !hub.account().add_bundle(&spec.bundle_id) {
             return Err(Refusal::Limit("bundle ids"));
         }
         let client = app::client(&spec, hub).map_err(|_| invalid("server_url or api_key"))?;
@@ -94,27 +100,7 @@ impl Phone {
         if phones.len() >= hub.config.phones_max {
             return Err(Refusal::Limit("phones"));
         }
-        let state = Mutex::new(State {
-            phone_id: Arc::from(name.as_str()),
-            bundle_id: Arc::from(spec.bundle_id.as_str()),
-            version,
-            online: !spec.offline,
-            running: false,
-            enabled: spec.activities_enabled.unwrap_or(true),
-            holding: spec.hold_tokens,
-            cards: Vec::new(),
-            drops: VecDeque::new(),
-            calls: VecDeque::new(),
-            start_tokens: Vec::new(),
-            device_token: String::new(),
-            stored: None,
-            starts: VecDeque::new(),
-            pushes_taken: 0,
-            calls_waiting: 0,
-            changes: 0,
-            outbox: Vec::new(),
-            spec,
-        });
+        let state = Mutex::new(State::new(&name, spec, version));
         let changes = watch::Sender::new(0);
         let phone =
             Phone { shared: Arc::new(Shared { hub: Arc::clone(hub), state, changes, calls }) };
@@ -243,6 +229,9 @@ fn check(spec: &PhoneSpec) -> Result<Version, Refusal> {
         || spec.templates.iter().any(|template| fields(template) > FIELDS_MAX)
     {
         return Err(Refusal::Limit("templates or their fields"));
+    }
+    if let Some(version) = android::check(spec)? {
+        return Ok(version);
     }
     Version::read(&spec.os_version).ok_or_else(|| invalid("os_version"))
 }

@@ -5,12 +5,13 @@
 use super::super::apns::registry::{Entry, Kind};
 use super::super::hub::Hub;
 use super::super::stamp;
+use super::android::Android;
 use super::app::Call;
 use super::{Delivery, template};
 use crate::clock::Time;
 use crate::proto::simulator_v1::{
-    self as proto, CardState, CloseCause, Drop, DropReason, Phone, PhoneSpec, StartToken, Template,
-    TokenProgress, World,
+    self as proto, CardState, CloseCause, Drop, DropReason, Notification, Phone, PhoneSpec,
+    Presentation, StartToken, Template, TokenProgress, World,
 };
 use crate::proto::v1::ReportedState;
 use std::collections::VecDeque;
@@ -35,7 +36,7 @@ pub(super) struct Version(pub(super) u32, pub(super) u32);
 /// A phone.
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "four switches that have nothing to do with one another"
+    reason = "switches that have nothing to do with one another"
 )]
 pub(super) struct State {
     pub(super) phone_id: Arc<str>,
@@ -46,6 +47,12 @@ pub(super) struct State {
     pub(super) running: bool,
     pub(super) enabled: bool,
     pub(super) holding: bool,
+    pub(super) notifications_enabled: bool,
+    /// The app has asked the person, so it tells Tidings.
+    pub(super) asked_for_notifications: bool,
+    pub(super) notifications: VecDeque<Notification>,
+    /// What only a phone with Android has.
+    pub(super) android: Option<Android>,
     pub(super) cards: Vec<Card>,
     pub(super) drops: VecDeque<Drop>,
     pub(super) calls: VecDeque<proto::AppCall>,
@@ -96,6 +103,37 @@ impl Version {
 }
 
 impl State {
+    /// A phone that has not been switched on.
+    pub(super) fn new(phone_id: &str, spec: PhoneSpec, version: Version) -> Self {
+        let android = Android::new(&spec);
+        let allowed = spec.notifications_enabled;
+        Self {
+            phone_id: Arc::from(phone_id),
+            bundle_id: Arc::from(spec.bundle_id.as_str()),
+            version,
+            online: !spec.offline,
+            running: false,
+            enabled: spec.activities_enabled.unwrap_or(true),
+            holding: spec.hold_tokens,
+            notifications_enabled: allowed.unwrap_or(android.is_some()),
+            asked_for_notifications: allowed.is_some() || android.is_some(),
+            notifications: VecDeque::new(),
+            android,
+            cards: Vec::new(),
+            drops: VecDeque::new(),
+            calls: VecDeque::new(),
+            start_tokens: Vec::new(),
+            device_token: String::new(),
+            stored: None,
+            starts: VecDeque::new(),
+            pushes_taken: 0,
+            calls_waiting: 0,
+            changes: 0,
+            outbox: Vec::new(),
+            spec,
+        }
+    }
+
     pub(super) fn world(&self) -> World {
         match self.spec.world() {
             World::Unspecified => World::Sandbox,
@@ -160,6 +198,10 @@ impl State {
         card.gone_at = Some(closing.gone_at);
         hub.registry().kill(&card.seen.update_token, now + life, "ExpiredToken");
         card.told = false;
+        let (activity_id, run) = (card.seen.activity_id.clone(), card.seen.run);
+        if let Some(android) = &mut self.android {
+            android.closed(&activity_id, run, closing.cause);
+        }
         self.report_closed(card_id);
     }
 
@@ -172,18 +214,14 @@ impl State {
             CardState::Dismissed => ReportedState::Dismissed,
             _ => ReportedState::Ended,
         };
-        self.report(card_id, state);
-    }
-
-    /// Has the app say what became of a card. Lost if it does not run.
-    fn report(&mut self, card_id: &str, state: ReportedState) {
+        // Lost if the app does not run.
         self.outbox.push(Call::Report { card_id: card_id.to_owned(), state });
     }
 
     /// Lets time pass: content becomes stale, lives end, cards leave the screen. True if anything changed.
     pub(super) fn age(&mut self, now: Time, hub: &Hub) -> bool {
         // A life ends first, so that a card that is long overdue also leaves the screen at once.
-        let ended = self.end_overdue(now, hub);
+        let ended = self.android.is_none() && self.end_overdue(now, hub);
         let mut reports = Vec::new();
         for card in &mut self.cards {
             let passed = |at: Option<Time>| at.is_some_and(|at| at <= now);
@@ -200,8 +238,9 @@ impl State {
             reports.push((card.seen.card_id.clone(), report));
         }
         let changed = ended || !reports.is_empty();
-        for (card_id, state) in reports {
-            self.report(&card_id, state);
+        // No callback of Android's tells an app of either.
+        for (card_id, state) in reports.into_iter().filter(|_| self.android.is_none()) {
+            self.outbox.push(Call::Report { card_id, state });
         }
         changed
     }
@@ -243,7 +282,9 @@ impl State {
             pushes_taken: self.pushes_taken,
             calls_waiting: self.calls_waiting,
             version: i64::try_from(self.changes).unwrap_or(i64::MAX),
-            ..Phone::default()
+            notifications_enabled: self.notifications_enabled,
+            notifications: self.notifications.iter().cloned().collect(),
+            android: self.android.as_ref().map(Android::view),
         }
     }
 }
@@ -258,6 +299,7 @@ impl Card {
             activity_id,
             run,
             state: CardState::Active.into(),
+            presentation: Presentation::LiveActivity.into(),
             attributes_json: attributes,
             start_time: Some(stamp(now)),
             ..proto::Card::default()
@@ -288,10 +330,20 @@ impl Card {
     /// Shows a state.
     pub(super) fn show(&mut self, shown: proto::Shown) {
         self.seen.content_json.clone_from(&shown.content_json);
+        self.seen.revision = self.seen.revision.max(shown.revision);
         if self.seen.shown.len() >= MEMORY_MAX {
             self.seen.shown.remove(0);
         }
         self.seen.shown.push(shown);
+    }
+
+    /// Takes it off the screen without a word of the app.
+    pub(super) fn leave(&mut self, cause: CloseCause, now: Time) {
+        self.seen.set_state(CardState::Gone);
+        self.seen.set_close_cause(cause);
+        self.seen.end_time.get_or_insert_with(|| stamp(now));
+        self.gone_at = Some(now);
+        self.told = true;
     }
 
     /// The app keeps the token back, or begins to register it.
@@ -310,7 +362,8 @@ impl Card {
     }
 }
 
-fn remember<T>(memory: &mut VecDeque<T>, item: T) {
+/// Keeps the newest.
+pub(super) fn remember<T>(memory: &mut VecDeque<T>, item: T) {
     if memory.len() >= MEMORY_MAX {
         memory.pop_front();
     }

@@ -1,8 +1,8 @@
 //! Access tokens.
 
-use super::sender::{Jwt, World, answer, escape, message};
 use crate::clock::Clock;
 use crate::simulator::Config;
+use crate::simulator::message_sender::{Jwt, World, answer, escape, message};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -78,7 +78,10 @@ async fn a_form_that_is_no_grant_gets_no_access() {
         (String::new(), "unsupported_grant_type"),
         (format!("assertion={good}"), "unsupported_grant_type"),
         (format!("grant_type=password&assertion={good}"), "unsupported_grant_type"),
-        (format!("grant_type={}", escape(super::sender::GRANT_TYPE)), "invalid_request"),
+        (
+            format!("grant_type={}", escape(crate::simulator::message_sender::GRANT_TYPE)),
+            "invalid_request",
+        ),
         (format!("grant_type=%zz&assertion={good}"), "unsupported_grant_type"),
     ] {
         let answer = world.ask_with(&form).await;
@@ -102,10 +105,14 @@ async fn what_widespread_clients_send_is_taken() {
 #[tokio::test]
 async fn gcp_auth_gets_access_and_its_token_sends() {
     let simulator = crate::simulator::start(Config::default(), Clock::system()).await.unwrap();
-    let client = super::sender::client(simulator.ca_pem(), &["h2"]).build().unwrap();
+    let client =
+        crate::simulator::message_sender::client(simulator.ca_pem(), &["h2"]).build().unwrap();
     let account = gcp_auth::CustomServiceAccount::from_json(simulator.service_account_json());
     let account = account.unwrap();
-    let token = gcp_auth::TokenProvider::token(&account, &[super::sender::SCOPE]).await.unwrap();
+    let token =
+        gcp_auth::TokenProvider::token(&account, &[crate::simulator::message_sender::SCOPE])
+            .await
+            .unwrap();
     let registration = simulator.register_app(simulator.project_id(), "a", false).unwrap();
     let url =
         format!("{}/v1/projects/{}/messages:send", simulator.fcm_url(), simulator.project_id());
@@ -119,7 +126,7 @@ async fn a_message_needs_a_bearer_that_is_good_now() {
     let world = World::new().await;
     let body = message(&world.token());
     let project_id = world.simulator.project_id();
-    let reason = |answer: &super::sender::Answer| {
+    let reason = |answer: &crate::simulator::message_sender::Answer| {
         answer.json()["error"]["details"][0]["reason"].as_str().unwrap_or_default().to_owned()
     };
     let none = world

@@ -1,10 +1,10 @@
 //! What can be made to go wrong.
 
-use super::sender::{World, message};
 use crate::proto::simulator_v1::fault::Action;
 use crate::proto::simulator_v1::{
     Fault, FaultAnswer, FaultCut, FaultGoAway, FaultHold, FaultReset, FaultService, FaultStall,
 };
+use crate::simulator::message_sender::{World, message};
 use crate::simulator::sender::PATIENCE;
 use serde_json::json;
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! What FCM checks in a message.
 
-use super::sender::{PACKAGE, World, message};
+use crate::simulator::message_sender::{PACKAGE, World, message};
 use crate::simulator::{Config, ReservedKeys};
 use serde_json::{Value, json};
 
@@ -149,7 +149,7 @@ async fn a_message_that_breaks_a_rule_is_refused_with_the_field() {
 async fn a_body_that_is_no_json_is_refused() {
     let world = World::new().await;
     let request = world.request(world.simulator.project_id(), &world.access_token, &Value::Null);
-    let answer = super::sender::answer(request.body("{")).await.unwrap();
+    let answer = crate::simulator::message_sender::answer(request.body("{")).await.unwrap();
     assert_eq!((answer.status, answer.code().as_str()), (400, ""));
     let nothing = world.send(&json!({})).await;
     assert_eq!((nothing.status, nothing.code().as_str()), (400, "INVALID_ARGUMENT"));
@@ -187,7 +187,10 @@ async fn of_two_values_of_one_key_the_last_one_counts() {
     let world = World::new().await;
     let text = format!(r#"{{"message":{{"token":"x","token":"{}"}}}}"#, world.token());
     let request = world.request(world.simulator.project_id(), &world.access_token, &Value::Null);
-    assert_eq!(super::sender::answer(request.body(text)).await.unwrap().status, 200);
+    assert_eq!(
+        crate::simulator::message_sender::answer(request.body(text)).await.unwrap().status,
+        200
+    );
 }
 
 #[tokio::test]

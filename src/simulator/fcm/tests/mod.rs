@@ -4,5 +4,4 @@ mod access;
 mod faults;
 mod messages;
 mod quotas;
-mod sender;
 mod transport;

@@ -1,6 +1,6 @@
 //! How much FCM takes.
 
-use super::sender::{World, message};
+use crate::simulator::message_sender::{World, message};
 use crate::simulator::{Config, Limits};
 use serde_json::json;
 use std::time::Duration;

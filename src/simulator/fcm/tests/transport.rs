@@ -1,6 +1,6 @@
 //! One port for TLS and plain, HTTP/1.1 and HTTP/2.
 
-use super::sender::{World, answer, client, message};
+use crate::simulator::message_sender::{World, answer, client, message};
 use crate::simulator::tls::Identity;
 use http::Version;
 

@@ -260,7 +260,7 @@ async fn an_ordinary_push_is_no_live_activity() {
     let phone = world.phone("18.2");
     let mut post = world.post(&phone.snapshot().device_token, &world.start());
     post.set("apns-topic", BUNDLE);
-    post.set("apns-push-type", "alert");
+    post.set("apns-push-type", "background");
     assert_eq!(world.sandbox().await.send(&post).await.status, 200);
     assert_eq!(reasons(&phone.snapshot()), [DropReason::NotALiveActivity]);
 }

@@ -1,9 +1,11 @@
 //! A sender of messages to FCM, with every mistake that one can make. It shares no code with the sender of Tidings.
 
+use super::sender::{PATIENCE, template};
+use super::{Config, Phone, Simulator, start};
 use crate::clock::{Clock, Time};
-use crate::proto::simulator_v1::{FcmSend, ListFcmSendsRequest};
-use crate::simulator::sender::PATIENCE;
-use crate::simulator::{Config, Simulator, start};
+use crate::proto::simulator_v1::{
+    AndroidSpec, Drop, DropReason, FcmSend, ListFcmSendsRequest, PhoneSpec,
+};
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE, BASE64_URL_SAFE_NO_PAD};
 use reqwest::header::HeaderMap;
@@ -113,6 +115,63 @@ impl World {
         self.client.post(url).bearer_auth(bearer).body(body.to_string())
     }
 
+    pub(crate) fn android(&self, api_level: i32) -> Phone {
+        self.android_with(api_level, |_| {})
+    }
+
+    pub(crate) fn android_with(
+        &self,
+        api_level: i32,
+        change: impl FnOnce(&mut PhoneSpec),
+    ) -> Phone {
+        let mut spec = PhoneSpec {
+            device_id: format!("device-{}", self.simulator.phones().len()),
+            app_id: "flights".into(),
+            bundle_id: PACKAGE.into(),
+            templates: vec![template()],
+            android: Some(AndroidSpec::default()),
+            ..PhoneSpec::default()
+        };
+        change(&mut spec);
+        self.simulator.create_android_phone(api_level, spec).expect("a phone")
+    }
+
+    /// Data that nothing is wrong with: revision 5 of run 2, event `update`.
+    pub(crate) fn data(&self) -> Value {
+        json!({
+            "tidings_activity_id": "FLIGHT_1711",
+            "tidings_run": "2",
+            "tidings_event": "update",
+            "tidings_revision": "5",
+            "tidings_activity_type": "flight_status",
+            "tidings_attributes": r#"{"activityId":"FLIGHT_1711","from":"IST"}"#,
+            "tidings_content_state": r#"{"gate":"B5","seat":1}"#,
+            "tidings_timestamp": self.clock.now().seconds().to_string(),
+            "tidings_message_id": "0f1ec6d9-17f7-4d4f-9b5c-0d8b0a8f3c11",
+        })
+    }
+
+    /// The same at another revision, which the gate shows.
+    pub(crate) fn at(&self, revision: i64, event: &str) -> Value {
+        let mut data = self.data();
+        data["tidings_revision"] = json!(revision.to_string());
+        data["tidings_event"] = json!(event);
+        data["tidings_content_state"] = json!(format!(r#"{{"gate":"B{revision}","seat":1}}"#));
+        data
+    }
+
+    /// Sends data to a phone; FCM takes it.
+    pub(crate) async fn say(&self, phone: &Phone, data: &Value) {
+        self.say_with(phone, data, json!({"priority": "HIGH", "ttl": "3600s"})).await;
+    }
+
+    pub(crate) async fn say_with(&self, phone: &Phone, data: &Value, android: Value) {
+        let mut message = json!({"data": data, "android": android});
+        message["token"] = json!(registration(phone));
+        let answer = self.send(&json!({"message": message})).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
     pub(crate) fn sends(&self) -> Vec<FcmSend> {
         self.simulator.fcm_sends(&ListFcmSendsRequest::default())
     }
@@ -152,6 +211,25 @@ impl Answer {
         let code = |detail: &Value| detail["errorCode"].as_str().map(str::to_owned);
         details.as_array().and_then(|details| details.iter().find_map(code)).unwrap_or_default()
     }
+}
+
+/// What FCM knows the phone's app by.
+pub(crate) fn registration(phone: &Phone) -> String {
+    phone.snapshot().android.expect("Android").registration
+}
+
+/// Why the phone's screen did not change, the oldest first.
+pub(crate) fn reasons(phone: &Phone) -> Vec<DropReason> {
+    phone.snapshot().drops.iter().map(Drop::reason).collect()
+}
+
+/// The gates that the phone's newest card showed.
+pub(crate) fn gates(phone: &Phone) -> Vec<String> {
+    let cards = phone.snapshot().cards;
+    let shown = cards.last().map(|card| card.shown.clone()).unwrap_or_default();
+    let gate = |json: &str| serde_json::from_str::<Value>(json).expect("JSON")["gate"].take();
+    let gates = shown.iter().map(|shown| gate(&shown.content_json));
+    gates.map(|gate| gate.as_str().expect("a gate").to_owned()).collect()
 }
 
 /// A client that trusts the simulator and offers these protocols.
