@@ -54,7 +54,7 @@ async fn deliveries(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(integer("http_status"))
         .col(integer("attempt"))
         .col(uuid_null("apns_id"))
-        .col(text_null("apns_unique_id"))
+        .col(text_null("provider_message_id"))
         .col(big_integer("sent_at"))
         .col(big_integer_null("answered_at"))
         .to_owned();

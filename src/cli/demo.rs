@@ -22,7 +22,7 @@ pub(crate) struct Demo {
     /// End after the flight, with a summary of what each phone showed; fails if a phone that should have landed did not
     #[arg(long)]
     once: bool,
-    /// Let something go wrong on the way; all three, at different moments, if none is named
+    /// Let something go wrong on the way; all of it, at different moments, if nothing is named
     #[arg(long, value_enum, value_name = "FAULT", num_args = 0..=1, default_missing_value = "all")]
     fault: Option<Fault>,
     /// Where the simulator's control service listens [default: 127.0.0.1:50052; a free port with --once]
@@ -39,7 +39,9 @@ enum Fault {
     Offline,
     /// APNs answers 503 for a while
     Apns,
-    /// All three
+    /// FCM answers 503 for a while
+    Fcm,
+    /// All of it
     All,
 }
 
@@ -71,7 +73,8 @@ pub(crate) async fn run(demo: &Demo, flags: &Flags) -> anyhow::Result<ExitCode> 
 /// Flies and tells; true if every phone that should have landed did.
 async fn fly(demo: &Demo, world: &World) -> anyhow::Result<bool> {
     println!(
-        "Tidings, APNs and four phones, all of them in this process. The phones are simulated."
+        "Tidings, APNs, FCM and six phones, all in this process. APNs, FCM and the phones are \
+         simulated."
     );
     let mut flight = Flight::prepare(demo, world).await?;
     flight.fly().await?;

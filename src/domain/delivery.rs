@@ -51,8 +51,8 @@ pub struct Delivery {
     pub attempt: i32,
     /// `apns-id`.
     pub apns_id: Option<Uuid>,
-    /// `apns-unique-id`, in the sandbox.
-    pub apns_unique_id: Option<String>,
+    /// The provider's own name of the push: `apns-unique-id`, in the sandbox, or Google's.
+    pub provider_message_id: Option<String>,
     /// When it was sent, or found not to be possible.
     pub sent_at: Time,
     /// When the answer came.

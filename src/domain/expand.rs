@@ -222,7 +222,7 @@ fn skipped(
         http_status: 0,
         attempt: 0,
         apns_id: None,
-        apns_unique_id: None,
+        provider_message_id: None,
         sent_at: now,
         answered_at: None,
     }

@@ -36,6 +36,7 @@ pub mod segment;
 pub mod service_account;
 pub mod settle;
 pub mod shard;
+pub mod sizes;
 pub mod start;
 pub mod subscription;
 pub mod targeted;

@@ -1,6 +1,7 @@
 //! `LiveActivityService`.
 
 mod declare;
+mod dry_run;
 mod list;
 mod read;
 mod stream;
@@ -137,6 +138,9 @@ impl Edge {
         principal: &Principal,
         mut request: StartActivityRequest,
     ) -> error::Result<StartActivityResponse> {
+        if request.validate_only {
+            return self.try_start(principal, &request).await;
+        }
         let asked = read::start(&request)?;
         let request_id = take(&mut request.request_id);
         let whose = (principal, "StartActivity");
@@ -147,6 +151,7 @@ impl Edge {
             activity: Some(activity(&started)),
             adopted: done.answer.adopted,
             replayed: done.replayed,
+            dry_run: None,
         })
     }
 
@@ -155,6 +160,9 @@ impl Edge {
         principal: &Principal,
         mut request: UpdateActivityRequest,
     ) -> error::Result<UpdateActivityResponse> {
+        if request.validate_only {
+            return self.try_update(principal, &request).await;
+        }
         let asked = read::update(&request)?;
         let request_id = take(&mut request.request_id);
         let whose = (principal, "UpdateActivity");
@@ -165,6 +173,7 @@ impl Edge {
             run: done.answer.run,
             ignored: done.answer.ignored,
             replayed: done.replayed,
+            dry_run: None,
         })
     }
 
@@ -173,6 +182,9 @@ impl Edge {
         principal: &Principal,
         mut request: EndActivityRequest,
     ) -> error::Result<EndActivityResponse> {
+        if request.validate_only {
+            return self.try_end(principal, &request).await;
+        }
         let asked = read::end(&request)?;
         let request_id = take(&mut request.request_id);
         let call = call((principal, "EndActivity"), request_id, &request, &mut Violations::new());
@@ -182,6 +194,7 @@ impl Edge {
             run: done.answer.run,
             dismiss_time: done.answer.dismiss_at_ms.map(|ms| to_proto(Time(ms))),
             replayed: done.replayed,
+            dry_run: None,
         })
     }
 }

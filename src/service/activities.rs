@@ -2,9 +2,11 @@
 
 mod apply;
 mod delete;
+mod dry_run;
 
 pub use apply::{Applied, ApplyAsked, apply};
 pub use delete::delete;
+pub use dry_run::{DryRun, end as try_end, start as try_start, update as try_update};
 
 use super::recipients::AudienceAsked;
 use super::{Answered, Call, Page, PageRequest, Service};
@@ -13,15 +15,20 @@ use crate::clock::Time;
 use crate::domain::activity::{Activity, Origin, State};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::asked::{Expected, Presentation};
+use crate::domain::change::Change;
 use crate::domain::content::Content;
 use crate::domain::ids::{ActivityKey, AppId, WorkspaceId};
 use crate::domain::revision::{Number, Run, Target};
-use crate::domain::start::{self as start_rules, Start};
-use crate::domain::update::{self as update_rules, Dismissal, End, Update};
+use crate::domain::sizes::{self, PushSize, Routes};
+use crate::domain::start::{self as start_rules, Start, Started};
+use crate::domain::update::{self as update_rules, Dismissal, End, Update, Updated};
 use crate::error::{Error, Result, Violation};
 pub use crate::store::activities::ActivityFilter;
 use crate::store::{self, On, Tx};
 use serde::{Deserialize, Serialize};
+
+/// The routes of so many apps of a workspace are looked at; a workspace has few.
+const APPS_MAX: u64 = 1_000;
 
 /// A start, checked for form.
 #[derive(Clone, Debug)]
@@ -161,30 +168,82 @@ pub async fn list(
     Ok(Page::of(rows, page, |activity| activity.key.to_string()))
 }
 
+/// What a call comes to, before anything of it is written.
+struct Decided {
+    activity: Activity,
+    adopted: bool,
+    ignored: bool,
+    dismiss_at: Option<Time>,
+    sizes: Vec<PushSize>,
+    change: Change,
+}
+
+impl Decided {
+    /// Measures the pushes of what was decided, and refuses what does not fit.
+    async fn measured(self, on: &impl On, kind: &ActivityType) -> Result<Self> {
+        let sizes = measure(on, (&self.activity, kind), &self.change).await?;
+        Ok(Decided { sizes, ..self })
+    }
+
+    async fn write(self, tx: &Tx) -> Result<Accepted> {
+        store::apply(tx, self.change).await?;
+        Ok(Accepted {
+            adopted: self.adopted,
+            ignored: self.ignored,
+            dismiss_at_ms: self.dismiss_at.map(|time| time.0),
+            ..Accepted::of(&self.activity)
+        })
+    }
+}
+
+/// The sizes of the pushes that a change can make on the routes of the workspace. Refuses what does not fit.
+pub(super) async fn measure(
+    on: &impl On,
+    (activity, kind): (&Activity, &ActivityType),
+    change: &Change,
+) -> Result<Vec<PushSize>> {
+    let Some(revision) = change.revisions.first() else { return Ok(Vec::new()) };
+    let page = store::Page { size: APPS_MAX, after: None };
+    let apps = store::apps::list(on, activity.workspace, page).await?;
+    let sizes = sizes::of(activity, revision, kind, Routes::of(&apps));
+    sizes::check(&sizes)?;
+    Ok(sizes)
+}
+
 async fn start_within(
     tx: &Tx,
     workspace: WorkspaceId,
     asked: StartAsked,
     now: Time,
 ) -> Result<Accepted> {
-    check_apps(tx, workspace, ("app_ids", &asked.audience.app_ids)).await?;
+    decide_start(tx, workspace, asked, now).await?.write(tx).await
+}
+
+async fn decide_start(
+    on: &impl On,
+    workspace: WorkspaceId,
+    asked: StartAsked,
+    now: Time,
+) -> Result<Decided> {
+    check_apps(on, workspace, ("app_ids", &asked.audience.app_ids)).await?;
     let activity_id = asked.activity_id.unwrap_or_else(|| ActivityKey::generate().to_string());
-    let existing = store::activities::find(tx, workspace, &activity_id).await?;
-    let activity_type = activity_type(tx, workspace, &asked.activity_type, now).await?;
+    let existing = store::activities::find(on, workspace, &activity_id).await?;
+    let activity_type = activity_type(on, workspace, &asked.activity_type, now).await?;
     let start = Start {
         workspace,
         activity_id,
-        activity_type,
+        activity_type: activity_type.clone(),
         external_id: asked.external_id,
         attributes: asked.attributes,
         content: asked.content,
-        audience: asked.audience.resolve(tx, workspace).await?,
+        audience: asked.audience.resolve(on, workspace).await?,
         presentation: asked.presentation,
         expected: asked.expected,
     };
-    let started = start_rules::start(existing.as_ref(), start, now)?;
-    store::apply(tx, started.change).await?;
-    Ok(Accepted { adopted: started.adopted, ..Accepted::of(&started.activity) })
+    let Started { activity, adopted, change } = start_rules::start(existing.as_ref(), start, now)?;
+    let (ignored, dismiss_at, sizes) = (false, None, Vec::new());
+    let decided = Decided { activity, adopted, ignored, dismiss_at, sizes, change };
+    decided.measured(on, &activity_type).await
 }
 
 async fn update_within(
@@ -193,13 +252,22 @@ async fn update_within(
     asked: UpdateAsked,
     now: Time,
 ) -> Result<Accepted> {
-    let activity = existing(tx, workspace, &asked.activity_id).await?;
-    let activity_type = activity_type(tx, workspace, &activity.activity_type, now).await?;
+    decide_update(tx, workspace, asked, now).await?.write(tx).await
+}
+
+async fn decide_update(
+    on: &impl On,
+    workspace: WorkspaceId,
+    asked: UpdateAsked,
+    now: Time,
+) -> Result<Decided> {
+    let activity = existing(on, workspace, &asked.activity_id).await?;
+    let activity_type = activity_type(on, workspace, &activity.activity_type, now).await?;
     let observed_by_target = match &asked.target {
         Some(target) => {
-            check_apps(tx, workspace, ("target.app_ids", &target.app_ids)).await?;
+            check_apps(on, workspace, ("target.app_ids", &target.app_ids)).await?;
             let place = (activity.key, activity.run);
-            store::revisions::newest_observation(tx, place, target).await?
+            store::revisions::newest_observation(on, place, target).await?
         }
         None => None,
     };
@@ -212,8 +280,7 @@ async fn update_within(
         observed_by_target,
     };
     let updated = update_rules::update(&activity, update, &activity_type, now)?;
-    store::apply(tx, updated.change).await?;
-    Ok(Accepted { ignored: updated.ignored, ..Accepted::of(&updated.activity) })
+    updated.decided().measured(on, &activity_type).await
 }
 
 async fn end_within(
@@ -222,10 +289,19 @@ async fn end_within(
     asked: EndAsked,
     now: Time,
 ) -> Result<Accepted> {
-    let activity = existing(tx, workspace, &asked.activity_id).await?;
-    let activity_type = activity_type(tx, workspace, &activity.activity_type, now).await?;
+    decide_end(tx, workspace, asked, now).await?.write(tx).await
+}
+
+async fn decide_end(
+    on: &impl On,
+    workspace: WorkspaceId,
+    asked: EndAsked,
+    now: Time,
+) -> Result<Decided> {
+    let activity = existing(on, workspace, &asked.activity_id).await?;
+    let activity_type = activity_type(on, workspace, &activity.activity_type, now).await?;
     if let Some(target) = &asked.target {
-        check_apps(tx, workspace, ("target.app_ids", &target.app_ids)).await?;
+        check_apps(on, workspace, ("target.app_ids", &target.app_ids)).await?;
     }
     let end = End {
         content: asked.content,
@@ -235,9 +311,14 @@ async fn end_within(
         target: asked.target,
     };
     let ended = update_rules::end(&activity, end, &activity_type, now)?;
-    store::apply(tx, ended.change).await?;
-    let dismiss_at_ms = ended.dismiss_at.map(|time| time.0);
-    Ok(Accepted { dismiss_at_ms, ..Accepted::of(&ended.activity) })
+    ended.decided().measured(on, &activity_type).await
+}
+
+impl Updated {
+    fn decided(self) -> Decided {
+        let Updated { activity, ignored, dismiss_at, change } = self;
+        Decided { activity, adopted: false, ignored, dismiss_at, sizes: Vec::new(), change }
+    }
 }
 
 /// The activity of that id.

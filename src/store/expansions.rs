@@ -1,6 +1,7 @@
 //! Expansions: audiences on their way to becoming subscriptions.
 
 pub use super::audience::{Candidate, audience_page, candidates_of, devices_page, latest};
+pub use super::reach::{count_devices, count_open};
 
 use super::codes::Code;
 use super::entity::expansion::{Column, Entity};

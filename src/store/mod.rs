@@ -20,6 +20,7 @@ mod on;
 mod plans;
 mod postgres;
 mod progress;
+mod reach;
 mod sqlite;
 mod targets;
 

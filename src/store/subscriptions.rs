@@ -21,7 +21,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Quer
 use std::collections::HashMap;
 
 /// States in which something may still happen to a subscription of an active run.
-const OPEN: [State; 5] = [
+pub(super) const OPEN: [State; 5] = [
     State::PendingStart,
     State::PendingToken,
     State::Active,

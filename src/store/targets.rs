@@ -37,7 +37,7 @@ pub async fn matching(
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 
-fn fitting(mut query: Select<Entity>, target: &Target) -> Select<Entity> {
+pub(super) fn fitting(mut query: Select<Entity>, target: &Target) -> Select<Entity> {
     if !target.app_ids.is_empty() {
         let apps = target.app_ids.iter().filter_map(|id| id.parse::<AppId>().ok());
         query = query.filter(Column::AppId.is_in(apps.map(|id| id.0)));

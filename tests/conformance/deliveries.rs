@@ -56,7 +56,7 @@ pub(crate) async fn every_field_of_a_delivery_comes_back(world: World) {
         http_status: 410,
         attempt: 3,
         apns_id: Some(Uuid::from_u128(7)),
-        apns_unique_id: Some("unique".to_owned()),
+        provider_message_id: Some("unique".to_owned()),
         answered_at: None,
         ..sent(&follower, 5, at(1))
     };

@@ -339,7 +339,7 @@ pub(crate) fn delivery(subscription: &Subscription, revision: i64) -> Delivery {
         http_status: 200,
         attempt: 1,
         apns_id: None,
-        apns_unique_id: None,
+        provider_message_id: None,
         sent_at: NOW,
         answered_at: Some(NOW + Duration::from_millis(30)),
     }

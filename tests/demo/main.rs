@@ -9,7 +9,7 @@ use tidings::proto::v1::GetActivityRequest;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
 use tonic::Request;
 
-const EVERYONE: &str = "Every phone that should have landed did: 2 of 2.";
+const EVERYONE: &str = "Every phone that should have landed did: 4 of 4.";
 
 #[test]
 fn the_demo_lands_on_every_phone_and_leaves_nothing_behind() {
@@ -19,9 +19,16 @@ fn the_demo_lands_on_every_phone_and_leaves_nothing_behind() {
     let old = "Check-in [by the app itself] > Scheduled [lit up] > Gate B12 > Boarding [lit up] > \
                Delayed 20 minutes > Delayed 20 minutes > In Air > Landed";
     let late = "Scheduled [lit up] > Boarding > Delayed 20 minutes > In Air > Landed";
+    let joined = "Check-in [by the app itself] > Scheduled [lit up] > Gate B12 > Boarding [lit up] > \
+                  Delayed 20 minutes > In Air > Landed\n    as an ongoing notification of Android";
+    let live = "Scheduled [lit up] > Gate B12 > Boarding [lit up] > Delayed 20 minutes > In Air > \
+                Landed\n    as a Live Update of Android";
     for words in [
         old,
         late,
+        joined,
+        live,
+        "FCM accepted it",
         "dismissed by its owner; 0 pushes after that",
         "UNREACHABLE, OS_CANNOT_START_BY_PUSH",
         "an end: refused with RUN_MISMATCH",
@@ -42,7 +49,7 @@ fn a_phone_with_a_dead_token_does_not_land_and_the_demo_says_why() {
         "NOT LANDED: iPhone, iOS 17.4. It still shows \"Delayed 20 minutes\".",
         "APNs answered 410 Unregistered. ",
         "the server says: INVALIDATED, Unregistered",
-        "1 of 2 phones that should have landed did not.",
+        "1 of 4 phones that should have landed did not.",
     ] {
         assert!(ended.text.contains(words), "{words:?} is missing in {ended}");
     }
@@ -56,7 +63,7 @@ fn a_phone_without_network_does_not_land_although_apns_accepted_the_end() {
         "end with revision 7: APNs accepted it",
         "but it has no network, and its screen shows \"In Air\"",
         "NOT LANDED: iPhone, iOS 18.2. It still shows \"In Air\". It has no network",
-        "1 of 2 phones that should have landed did not.",
+        "1 of 4 phones that should have landed did not.",
     ] {
         assert!(ended.text.contains(words), "{words:?} is missing in {ended}");
     }
@@ -72,13 +79,24 @@ fn an_apns_that_answers_503_for_a_while_delays_the_flight_and_everyone_lands() {
 }
 
 #[test]
-fn without_a_name_all_three_faults_happen() {
+fn an_fcm_that_answers_503_for_a_while_delays_the_flight_and_everyone_lands() {
+    let ended = Demo::start(&["--once", "--fault", "fcm"]).ended();
+    assert!(ended.succeeded, "{ended}");
+    assert!(ended.text.contains("FCM answered 503 UNAVAILABLE. "), "{ended}");
+    assert!(ended.text.contains(" 2 refused, 0 without an answer"), "{ended}");
+    assert!(ended.text.contains(EVERYONE), "{ended}");
+}
+
+#[test]
+fn without_a_name_all_faults_happen() {
     let ended = Demo::start(&["--once", "--fault"]).ended();
     assert!(!ended.succeeded, "{ended}");
-    for words in ["503 ServiceUnavailable", "410 Unregistered", "has no network"] {
+    let faults =
+        ["503 ServiceUnavailable", "503 UNAVAILABLE", "410 Unregistered", "has no network"];
+    for words in faults {
         assert!(ended.text.contains(words), "{words:?} is missing in {ended}");
     }
-    assert!(ended.text.contains("2 of 2 phones that should have landed did not."), "{ended}");
+    assert!(ended.text.contains("2 of 4 phones that should have landed did not."), "{ended}");
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The rules of delivery where they show: over the store, the dispatcher, Apple's answers and the phones' screens.
 
+mod android;
 mod answers;
 mod cards;
 mod crowd;

@@ -95,6 +95,26 @@ impl World {
         app_id
     }
 
+    /// An Android app with the simulator's service account.
+    pub(crate) async fn create_android_app(&self, package_name: &str) -> String {
+        let app = CreateAppRequest {
+            name: package_name.to_owned(),
+            platform: Platform::Android.into(),
+            package_name: package_name.to_owned(),
+            fcm_project_id: self.simulator.project_id().to_owned(),
+            ..CreateAppRequest::default()
+        };
+        let app = self.apps().create_app(app).await.expect("an app").into_inner();
+        let app_id = app.app.expect("an app").app_id;
+        let credential = CreateCredentialRequest {
+            app_id: app_id.clone(),
+            service_account_json: self.simulator.service_account_json().to_owned(),
+            ..CreateCredentialRequest::default()
+        };
+        self.apps().create_credential(credential).await.expect("a credential");
+        app_id
+    }
+
     /// Stops the server and starts it again on the same database.
     pub(crate) async fn restart(self) -> Self {
         let World { server, simulator, key, app_id, folder, channel } = self;
@@ -255,7 +275,10 @@ async fn start_server(folder: &TempDir, simulator: &Simulator) -> Server {
     config.database.url = format!("sqlite://{}", folder.path().join("t.db").display()).into();
     config.apns.sandbox_url = simulator.sandbox_url();
     config.apns.production_url = simulator.production_url();
-    config.apns.ca_file = Some(ca_file);
+    config.apns.ca_file = Some(ca_file.clone());
+    config.fcm.base_url = simulator.fcm_url();
+    config.fcm.token_url = simulator.fcm_token_url();
+    config.fcm.ca_file = Some(ca_file);
     server::start(config, Clock::system()).await.expect("a server")
 }
 

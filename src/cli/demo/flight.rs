@@ -3,7 +3,7 @@
 //! The backend's calls and the app's go to the server by gRPC; what people and their phones do, to the simulator.
 
 use super::outcome::{Teller, line};
-use super::phones::{DEVICES, IPAD, IPHONE_17, IPHONE_18, name};
+use super::phones::{ANDROID_12, DEVICES, IPAD, IPHONE_17, IPHONE_18, name};
 use super::world::{TYPE, World};
 use super::{Demo, Fault};
 use anyhow::{Context, bail};
@@ -24,7 +24,7 @@ pub(super) const LANDED: &str = "Landed";
 const ALERT_LIFE: Duration = Duration::from_secs(4);
 /// How long the card stays after the landing.
 const DISMISSAL_SECONDS: i64 = 15 * 60;
-/// One refusal for each of the two phones that follow when it begins.
+/// One refusal for each of the two phones that follow through either service when it begins.
 const REFUSALS: i64 = 2;
 
 pub(super) struct Flight<'a> {
@@ -56,17 +56,24 @@ impl<'a> Flight<'a> {
     }
 
     async fn the_app_starts(&mut self) -> anyhow::Result<()> {
+        self.teller.step("The app on the iPhone with iOS 17.4 starts the activity itself.");
+        self.start_by_app(IPHONE_17).await?;
+        line("its app has registered the card's update token with the server");
+        self.teller.step("The app on the phone with Android 12 does the same.");
+        self.start_by_app(ANDROID_12).await?;
+        line("its app has registered the activity with the device's FCM token: it joins");
+        Ok(())
+    }
+
+    async fn start_by_app(&self, phone_id: &str) -> anyhow::Result<()> {
         let start = sim::StartActivityRequest {
-            phone_id: IPHONE_17.to_owned(),
+            phone_id: phone_id.to_owned(),
             activity_type: TYPE.to_owned(),
             attributes_json: format!(r#"{{"flight":"TK1983","activityId":"{ACTIVITY}"}}"#),
             content_json: content("Check-in"),
         };
-        self.teller.step("The app on the iPhone with iOS 17.4 starts the activity itself.");
         self.world.control().start_activity(start).await?;
-        self.world.said_everything(IPHONE_17).await?;
-        line("its app has registered the card's update token with the server");
-        Ok(())
+        self.world.said_everything(phone_id).await.map(|_| ())
     }
 
     async fn the_backend_adopts(&mut self) -> anyhow::Result<()> {
@@ -75,26 +82,19 @@ impl<'a> Flight<'a> {
         if !started.adopted {
             bail!("the server did not adopt the activity that the app had started");
         }
-        line("adopted: the phone that shows it already is updated, not started again");
+        line("adopted: the phones that show it already are updated, not started again");
         self.teller.tell_outcome("Scheduled", 1).await
     }
 
     async fn gate(&mut self) -> anyhow::Result<()> {
         self.teller.step("The gate is known: \"Gate B12\". The backend calls twice, by mistake.");
         if self.demo.has(Fault::Apns) {
-            let answer = sim::FaultAnswer {
-                status: 503,
-                reason: "ServiceUnavailable".to_owned(),
-                ..sim::FaultAnswer::default()
-            };
-            let fault = sim::Fault {
-                event: "update".to_owned(),
-                count: REFUSALS,
-                action: Some(sim::fault::Action::Answer(answer)),
-                ..sim::Fault::default()
-            };
-            self.world.control().set_fault(sim::SetFaultRequest { fault: Some(fault) }).await?;
+            self.refuse(sim::FaultService::Apns, "ServiceUnavailable").await?;
             line("FAULT: APNs answers the next two pushes with 503");
+        }
+        if self.demo.has(Fault::Fcm) {
+            self.refuse(sim::FaultService::Fcm, "UNAVAILABLE").await?;
+            line("FAULT: FCM answers the next two messages with 503");
         }
         let first = self.update("Gate B12", "gate", None).await?;
         let repeated = self.update("Gate B12", "gate", None).await?;
@@ -104,6 +104,23 @@ impl<'a> Flight<'a> {
         let revision = first.revision;
         line(&format!("same request_id: replayed, still revision {revision}"));
         self.teller.tell_outcome("Gate B12", 1).await
+    }
+
+    async fn refuse(&self, service: sim::FaultService, reason: &str) -> anyhow::Result<()> {
+        let answer = sim::FaultAnswer {
+            status: 503,
+            reason: reason.to_owned(),
+            ..sim::FaultAnswer::default()
+        };
+        let fault = sim::Fault {
+            service: service.into(),
+            event: "update".to_owned(),
+            count: REFUSALS,
+            action: Some(sim::fault::Action::Answer(answer)),
+            ..sim::Fault::default()
+        };
+        self.world.control().set_fault(sim::SetFaultRequest { fault: Some(fault) }).await?;
+        Ok(())
     }
 
     async fn boarding(&mut self) -> anyhow::Result<()> {

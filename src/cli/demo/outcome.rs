@@ -1,5 +1,5 @@
-//! Tells the steps, and after each of them what APNs answered (from the send log) and what the screens show (from the
-//! phones). The one is not taken for the other.
+//! Tells the steps, and after each of them what Apple and Google answered (from the send log) and what the screens show
+//! (from the phones). The one is not taken for the other.
 
 use super::flight::ACTIVITY;
 use super::phones::{card, name, status};
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::{
-    Delivery, DeliveryStatus, ListDeliveriesRequest, Operation, WatchActivityRequest,
+    Delivery, DeliveryStatus, ListDeliveriesRequest, Operation, Provider, WatchActivityRequest,
 };
 
 /// How long an accepted push may take to the screen of a phone that has a network.
@@ -123,11 +123,15 @@ pub(super) fn words(delivery: &Delivery) -> String {
         Operation::Unspecified => "push",
     };
     let push = format!("{push} with revision {}", delivery.revision);
+    let service = match delivery.provider() {
+        Provider::Fcm => "FCM",
+        Provider::Apns | Provider::Unspecified => "APNs",
+    };
     let Delivery { http_status, reason, remedy, .. } = delivery;
     match delivery.status() {
-        DeliveryStatus::Accepted => format!("{push}: APNs accepted it"),
+        DeliveryStatus::Accepted => format!("{push}: {service} accepted it"),
         DeliveryStatus::Failed => {
-            format!("{push}: APNs answered {http_status} {reason}. {remedy}")
+            format!("{push}: {service} answered {http_status} {reason}. {remedy}")
         }
         DeliveryStatus::Unknown => format!("{push}: no answer, {reason}. {remedy}"),
         DeliveryStatus::Skipped | DeliveryStatus::Unspecified => {

@@ -2,7 +2,7 @@
 
 use super::flight::{ACTIVITY, LANDED};
 use super::outcome::{log, words};
-use super::phones::{DEVICES, Device, card, status};
+use super::phones::{DEVICES, Device, card, presentation, status};
 use super::world::World;
 use std::collections::BTreeMap;
 use tidings::proto::simulator_v1 as sim;
@@ -51,8 +51,8 @@ impl Summary {
         }
         let count = |status| self.log.iter().filter(|row| row.status() == status).count();
         println!(
-            "\nSend log: {} pushes accepted by APNs, {} refused, {} without an answer. Accepted is \
-             not displayed: only the screens count here.",
+            "\nSend log: {} pushes accepted by APNs and FCM, {} refused, {} without an answer. \
+             Accepted is not displayed: only the screens count here.",
             count(DeliveryStatus::Accepted),
             count(DeliveryStatus::Failed),
             count(DeliveryStatus::Unknown),
@@ -89,6 +89,7 @@ impl Summary {
         match self.card(device) {
             Some(card) => {
                 lines.push(card.shown.iter().map(state).collect::<Vec<_>>().join(" > "));
+                lines.extend(presentation(card).map(str::to_owned));
                 lines.push(self.end_of(device, card));
             }
             None => lines.push("nothing: there never was a card".to_owned()),
@@ -114,7 +115,9 @@ impl Summary {
                 format!("dismissed by its owner; {} pushes after that", mine.filter(after).count())
             }
             (_, sim::CloseCause::Push) => {
-                let minutes = card.gone_time.map_or(0, |time| (millis(time) - end) / 60_000);
+                // The time is told in whole seconds, so the last minute is not quite one.
+                let left = card.gone_time.map_or(0, |time| millis(time) - end);
+                let minutes = (left + 30_000) / 60_000;
                 format!("ended by push; it leaves the screen {minutes} minutes later")
             }
             (sim::CardState::Ended | sim::CardState::Gone, _) => {

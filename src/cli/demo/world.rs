@@ -1,4 +1,4 @@
-//! The demo's world: a simulator, a server with a database that goes away, an app with its credential.
+//! The demo's world: a simulator, a server with a database that goes away, an app for each system with its credential.
 //!
 //! Nothing is written outside the temporary folder.
 
@@ -59,7 +59,8 @@ pub(super) struct World {
     server: Server,
     simulator: Simulator,
     key: String,
-    app_id: String,
+    /// The app for iOS, and the one for Android.
+    app_ids: [String; 2],
     keyed: Keyed,
     control: Control,
     folder: TempDir,
@@ -96,8 +97,8 @@ impl World {
         let keyed = InterceptedService::new(channel, authorization);
         let control = Control::new(connect(simulator.control_address()).await?);
         let mut world =
-            World { server, simulator, key, app_id: String::new(), keyed, control, folder };
-        world.create_app().await?;
+            World { server, simulator, key, app_ids: Default::default(), keyed, control, folder };
+        world.app_ids = world.create_apps().await?;
         world.create_activity_type().await?;
         Ok(world)
     }
@@ -112,28 +113,47 @@ impl World {
         }
     }
 
-    async fn create_app(&mut self) -> anyhow::Result<()> {
+    async fn create_apps(&self) -> anyhow::Result<[String; 2]> {
         let info = self.control().get_info(sim::GetInfoRequest {}).await?.into_inner();
-        let credential = info.credential.context("the simulator has a key")?;
-        let app = CreateAppRequest {
+        let key = info.credential.context("the simulator has a key")?;
+        let ios = CreateAppRequest {
             name: "Flights".to_owned(),
             platform: Platform::Ios.into(),
             bundle_id: BUNDLE.to_owned(),
             default_environment: ApnsEnvironment::Sandbox.into(),
             ..CreateAppRequest::default()
         };
-        let mut apps = AppServiceClient::new(self.keyed.clone());
-        let app = apps.create_app(app).await?.into_inner().app.context("the app is missing")?;
-        let credential = CreateCredentialRequest {
-            app_id: app.app_id.clone(),
-            apns_key_p8: credential.key_p8,
-            key_id: credential.key_id,
-            team_id: credential.team_id,
+        let p8 = CreateCredentialRequest {
+            apns_key_p8: key.key_p8,
+            key_id: key.key_id,
+            team_id: key.team_id,
             ..CreateCredentialRequest::default()
         };
+        let android = CreateAppRequest {
+            name: "Flights for Android".to_owned(),
+            platform: Platform::Android.into(),
+            package_name: BUNDLE.to_owned(),
+            fcm_project_id: info.project_id,
+            ..CreateAppRequest::default()
+        };
+        let account = CreateCredentialRequest {
+            service_account_json: info.service_account_json,
+            ..CreateCredentialRequest::default()
+        };
+        Ok([self.create_app(ios, p8).await?, self.create_app(android, account).await?])
+    }
+
+    async fn create_app(
+        &self,
+        app: CreateAppRequest,
+        credential: CreateCredentialRequest,
+    ) -> anyhow::Result<String> {
+        let mut apps = AppServiceClient::new(self.keyed.clone());
+        let app = apps.create_app(app).await?.into_inner().app.context("the app is missing")?;
+        let app_id = app.app_id;
+        let credential = CreateCredentialRequest { app_id: app_id.clone(), ..credential };
         apps.create_credential(credential).await?;
-        self.app_id = app.app_id;
-        Ok(())
+        Ok(app_id)
     }
 
     async fn create_activity_type(&self) -> anyhow::Result<()> {
@@ -156,10 +176,11 @@ impl World {
 
     /// Makes a phone with the app, and waits until the app has registered itself with the server.
     pub(super) async fn create_phone(&self, device: &phones::Device) -> anyhow::Result<()> {
+        let [ios, android] = &self.app_ids;
+        let app_id = if device.is_android() { android } else { ios };
         let spec = sim::PhoneSpec {
-            app_id: self.app_id.clone(),
+            app_id: app_id.clone(),
             bundle_id: BUNDLE.to_owned(),
-            world: sim::World::Sandbox.into(),
             server_url: format!("http://{}", self.server.grpc_address()),
             api_key: self.key.clone(),
             ..device.spec()
@@ -234,7 +255,7 @@ impl World {
     }
 }
 
-/// Has the server keep its data in the folder and take the simulator for Apple, whatever was configured.
+/// Has the server keep its data in the folder and take the simulator for Apple and Google, whatever was configured.
 fn point_at(config: &mut Config, simulator: &Simulator, folder: &TempDir) -> anyhow::Result<()> {
     let ca_file = folder.path().join("simulator-ca.pem");
     std::fs::write(&ca_file, simulator.ca_pem())?;
@@ -242,7 +263,10 @@ fn point_at(config: &mut Config, simulator: &Simulator, folder: &TempDir) -> any
     config.security = secrets::Config::default();
     config.apns.sandbox_url = simulator.sandbox_url();
     config.apns.production_url = simulator.production_url();
-    config.apns.ca_file = Some(ca_file);
+    config.apns.ca_file = Some(ca_file.clone());
+    config.fcm.base_url = simulator.fcm_url();
+    config.fcm.token_url = simulator.fcm_token_url();
+    config.fcm.ca_file = Some(ca_file);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use super::load::{Planned, Work};
 use crate::clock::Time;
 use crate::domain::asked;
 use crate::domain::change::Change;
-use crate::domain::delivery::{Delivery, Status};
+use crate::domain::delivery::{Delivery, Provider, Status};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
 use crate::domain::outcome::Outcome;
@@ -185,8 +185,9 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
         class,
         http_status,
         attempt: plan.attempt,
-        apns_id: Some(plan.apns_id(place.place.run)),
-        apns_unique_id: unique_id,
+        apns_id: (place.place.route.provider() == Provider::Apns)
+            .then(|| plan.apns_id(place.place.run)),
+        provider_message_id: unique_id,
         sent_at: made.sent.sent_at,
         answered_at: (status != Status::Unknown).then_some(*answered_at),
     })

@@ -21,6 +21,7 @@ fn asked() -> Start {
             who: Who::ContactKeys(vec!["ada".to_owned(), "eve".to_owned()]),
             app_ids: Vec::new(),
             latest_only: false,
+            live: false,
         },
         presentation: Presentation { alert: Some(alert("Now")), ..Presentation::default() },
         expected: Expected::default(),

@@ -12,7 +12,12 @@ fn asked() -> Start {
         external_id: String::new(),
         attributes: None,
         content: Some(Content::from_stored(r#"{"a":1}"#.to_owned())),
-        audience: Audience { who: Who::AllDevices, app_ids: Vec::new(), latest_only: false },
+        audience: Audience {
+            who: Who::AllDevices,
+            app_ids: Vec::new(),
+            latest_only: false,
+            live: false,
+        },
         presentation: Presentation { alert: Some(alert("Start")), ..Presentation::default() },
         expected: Expected::default(),
     }

@@ -50,6 +50,7 @@ pub(super) fn apply(request: &v1::ApplyActivityRequest) -> Result<ApplyAsked> {
         stale_time: request.stale_time,
         relevance_score: request.relevance_score,
         expected_revision: request.expected_revision,
+        validate_only: false,
     };
     Ok(ApplyAsked { start: read_start(&start, violations)?, observed_at })
 }

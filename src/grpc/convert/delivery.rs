@@ -69,6 +69,8 @@ pub fn delivery(logged: &LoggedDelivery, labels: Labels) -> v1::Delivery {
         (Status::Skipped, Some(reason)) => reason.sentence(),
         _ => reasons::remedy(row.http_status, &row.reason),
     };
+    let id = row.provider_message_id.clone().unwrap_or_default();
+    let of = |provider| if row.provider == provider { id.clone() } else { String::new() };
     v1::Delivery {
         delivery_id: row.id.to_string(),
         activity_id: logged.activity_id.clone(),
@@ -86,7 +88,8 @@ pub fn delivery(logged: &LoggedDelivery, labels: Labels) -> v1::Delivery {
         http_status: i32::from(row.http_status),
         attempt: row.attempt,
         apns_id: row.apns_id.map_or_else(String::new, |id| id.to_string()),
-        apns_unique_id: row.apns_unique_id.clone().unwrap_or_default(),
+        apns_unique_id: of(Provider::Apns),
+        fcm_message_id: of(Provider::Fcm),
         environment: environment(row.environment).into(),
         alert_revision: row.alert_revision,
         send_time: Some(time::to_proto(row.sent_at)),

@@ -1,6 +1,6 @@
 //! Saying how an activity should be.
 
-use super::{Accepted, StartAsked, activity_type, check_apps};
+use super::{Accepted, StartAsked, activity_type, check_apps, measure};
 use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
@@ -58,10 +58,11 @@ async fn apply_within(
         Some(activity) => Some(present(tx, activity).await?),
         None => None,
     };
+    let kind = activity_type(tx, workspace, &start.activity_type, now).await?;
     let start = Start {
         workspace,
         activity_id,
-        activity_type: activity_type(tx, workspace, &start.activity_type, now).await?,
+        activity_type: kind.clone(),
         external_id: start.external_id,
         attributes: start.attributes,
         content: start.content,
@@ -70,6 +71,7 @@ async fn apply_within(
         expected: start.expected,
     };
     let applied = rules::apply(present.as_ref(), start, observed_at, now)?;
+    measure(tx, (&applied.activity, &kind), &applied.change).await?;
     store::apply(tx, applied.change).await?;
     let accepted = Accepted {
         adopted: applied.adopted,

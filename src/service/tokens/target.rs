@@ -31,6 +31,7 @@ pub(super) async fn find_subscription(
     let Some(activity) = existing else {
         let activity_type = registration.activity_type(tx, None).await?;
         let activity = registration.app_start(None, &activity_type, change)?;
+        crate::service::activities::measure(tx, (&activity, &activity_type), change).await?;
         return add(tx, registration, &activity, true, change).await;
     };
     if !asked.activity_type.is_empty() && asked.activity_type != activity.activity_type {
@@ -68,6 +69,7 @@ pub(super) async fn find_subscription(
         }
         Belongs::StartsNextRun => {
             let activity = registration.app_start(Some(&activity), &activity_type, change)?;
+            crate::service::activities::measure(tx, (&activity, &activity_type), change).await?;
             add(tx, registration, &activity, true, change).await
         }
     }

@@ -31,7 +31,7 @@ pub struct Model {
     pub http_status: i32,
     pub attempt: i32,
     pub apns_id: Option<Uuid>,
-    pub apns_unique_id: Option<String>,
+    pub provider_message_id: Option<String>,
     pub sent_at: i64,
     pub answered_at: Option<i64>,
 }
@@ -64,7 +64,7 @@ impl From<Delivery> for Model {
             http_status: i32::from(row.http_status),
             attempt: row.attempt,
             apns_id: row.apns_id,
-            apns_unique_id: row.apns_unique_id,
+            provider_message_id: row.provider_message_id,
             sent_at: row.sent_at.0,
             answered_at: row.answered_at.map(|at| at.0),
         }
@@ -97,7 +97,7 @@ impl TryFrom<Model> for Delivery {
                 .map_err(|_| codes::corrupt("HTTP status"))?,
             attempt: model.attempt,
             apns_id: model.apns_id,
-            apns_unique_id: model.apns_unique_id,
+            provider_message_id: model.provider_message_id,
             sent_at: Time(model.sent_at),
             answered_at: model.answered_at.map(Time),
         })
