@@ -2,8 +2,8 @@
 
 A request is a block that begins with ```json and the method, such as tidings.v1.DeviceService/RegisterDevice; the next
 block, ```json answer or ```json error, is what comes back, and ```json message what FCM brings to the phone. In all of
-them "<words>" stand for a value that the page cannot know: the phone of the simulator has it, or an answer gave it first
-and it stays the same. "<a time>" is any time, and "…": "…" stands for fields that the page leaves out.
+them "<words>" stand for a value that the page cannot know: the simulated phone has it, or an answer gave it first and it
+stays the same. "<a time>" is any time, and "…": "…" stands for fields that the page leaves out.
 """
 
 import json
