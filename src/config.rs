@@ -3,6 +3,7 @@
 //! Composes the `Config` of every module, so it may import all of them; only `server` and `main` import it. The only
 //! place that reads the environment. A configuration with a problem cannot be had, and all problems are told at once.
 
+use crate::dispatch::retention;
 use crate::error::Violation;
 use crate::provider::{apns, fcm};
 use crate::{grpc, http, secrets, store, telemetry};
@@ -36,6 +37,7 @@ pub struct Config {
     pub database: store::Config,
     pub apns: apns::Config,
     pub fcm: fcm::Config,
+    pub retention: retention::Config,
     pub security: secrets::Config,
     pub log: telemetry::Config,
 }
@@ -90,6 +92,7 @@ impl Config {
             ("database", config.database.validate()),
             ("apns", config.apns.validate()),
             ("fcm", config.fcm.validate()),
+            ("retention", config.retention.validate()),
             ("security", config.security.validate()),
             ("log", config.log.validate()),
         ];

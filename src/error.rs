@@ -3,6 +3,7 @@
 //! Wording lives here, in the constructor functions. `grpc/status.rs` is the one place that turns an error into a
 //! status, `store/error.rs` the one place that turns a database's error into this one.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
@@ -38,7 +39,7 @@ pub struct Violation {
 }
 
 /// Why a call was refused; the words of `error_reason.proto`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is described in error_reason.proto")]
 pub enum Reason {
     InvalidRequest,

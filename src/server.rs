@@ -7,6 +7,7 @@ mod keys;
 use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::dispatch::retention::Retention;
 use crate::dispatch::{self, Dispatcher};
 use crate::error::Error;
 use crate::grpc::page::PageTokens;
@@ -77,10 +78,12 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
         apns: apns.clone(),
         fcm: fcm.clone(),
         keyring: keys.keyring,
-        clock,
+        clock: clock.clone(),
         bus,
     });
     let stop = CancellationToken::new();
+    let retention = config.retention.clone();
+    let retention = Retention::new(store.clone(), clock.clone(), retention, stop.clone());
     let edge = Edge::new(service.clone(), PageTokens::new(&keys.page_key), stop.clone());
     let listeners = Listeners::bind(&config).await?;
     let (ready, readiness) = watch::channel(true);
@@ -97,6 +100,7 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
         tasks: Vec::new(),
     };
     server.serve(listeners, &config.grpc, (edge, service), readiness);
+    server.tasks.push(tokio::spawn(async move { retention.run().await }));
     Ok(server)
 }
 

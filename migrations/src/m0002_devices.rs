@@ -52,6 +52,7 @@ async fn devices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("locale"))
         .col(big_integer("created_at"))
         .col(big_integer("last_seen_at"))
+        .col(big_integer_null("deleted_at"))
         .foreign_key(
             ForeignKey::create()
                 .name("devices_of_app")
@@ -92,6 +93,13 @@ async fn devices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .table("devices")
         .col("workspace_id")
         .col("key")
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("devices_to_purge")
+        .table("devices")
+        .col("deleted_at")
+        .and_where(Expr::col("deleted_at").is_not_null())
         .to_owned();
     manager.create_index(index).await
 }
@@ -139,6 +147,13 @@ async fn tokens(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col("device_key")
         .col("kind")
         .col("activity_type")
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("tokens_dead")
+        .table("tokens")
+        .col("invalid_at")
+        .and_where(Expr::col("invalid_at").is_not_null())
         .to_owned();
     manager.create_index(index).await
 }

@@ -65,6 +65,10 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     tables::create(manager, table).await?;
+    activity_indexes(manager).await
+}
+
+async fn activity_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let index = Index::create()
         .name("activities_by_activity_id")
         .table("activities")
@@ -93,6 +97,20 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .table("activities")
         .col("key")
         .and_where(Expr::col("marked_revision").lt(Expr::col("revision")))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("activities_ended")
+        .table("activities")
+        .col("ended_at")
+        .and_where(Expr::col("deleted_run").lt(Expr::col("run")))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("activities_with_earlier_runs")
+        .table("activities")
+        .col("key")
+        .and_where(Expr::col("deleted_run").add(1).lt(Expr::col("run")))
         .to_owned();
     manager.create_index(index).await?;
     let index = Index::create()
@@ -177,6 +195,7 @@ async fn expansions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .name("expansions_pending")
         .table("expansions")
         .col("created_at")
+        .col("activity_key")
         .and_where(Expr::col("done").not())
         .to_owned();
     manager.create_index(index).await

@@ -196,6 +196,7 @@ async fn subscription_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> 
         .table("subscriptions")
         .col("shard_id")
         .col("look_at")
+        .col("id")
         .and_where(Expr::col("look_at").is_not_null())
         .to_owned();
     manager.create_index(index).await

@@ -11,6 +11,7 @@ mod credentials;
 mod expand;
 mod mark;
 mod purge;
+pub mod retention;
 mod segments;
 mod send;
 mod settle;

@@ -44,6 +44,8 @@ pub struct Device {
     pub created_at: Time,
     /// When it was heard of last.
     pub last_seen_at: Time,
+    /// When it was deleted: for callers there is no such device, and what it shows is being ended.
+    pub deleted_at: Option<Time>,
 }
 
 /// What is kept about a device for people.

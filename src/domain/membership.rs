@@ -69,9 +69,8 @@ pub fn come_again(
     let again = match subscription.state {
         State::Dismissed if comer.welcome == Welcome::Dismissed => Again::Restarts,
         State::Dismissed if subscription.is_of_another(comer.contact_key) => Again::Restarts,
-        State::Dismissed => Again::Nothing,
         State::Ended if subscription.has_left() || is_forgiven => Again::Restarts,
-        State::Ended => Again::Nothing,
+        State::Dismissed | State::Ended => Again::Nothing,
         _ if targeted_end && !is_forgiven => Again::Nothing,
         _ if !targeted_end && !subscription.closing => Again::Nothing,
         // Its end may be on its way: only a new card is sure to live.
@@ -131,10 +130,14 @@ impl Subscription {
         !self.closing && matches!(self.state, PendingStart | PendingToken | Active | Dismissed)
     }
 
-    /// Why it is being ended, where it is: its device left the audience, or has another owner.
+    /// Why it is being ended, where it is: its device left the audience, was deleted, or has another owner.
     pub fn reason_of_closing(&self) -> Option<Reason> {
-        let removed = self.reason == Some(Reason::Removed);
-        self.closing.then_some(if removed { Reason::Removed } else { Reason::ContactChanged })
+        let reason = match self.reason {
+            Some(Reason::Removed) => Reason::Removed,
+            Some(Reason::DeviceDeleted) => Reason::DeviceDeleted,
+            _ => Reason::ContactChanged,
+        };
+        self.closing.then_some(reason)
     }
 }
 

@@ -39,6 +39,7 @@ pub mod shard;
 pub mod sizes;
 pub mod start;
 pub mod subscription;
+pub mod sync;
 pub mod targeted;
 pub mod tenant;
 pub mod token;

@@ -103,5 +103,10 @@ pub fn change_contact(subscription: &mut Subscription, shard: &Shard, now: Time)
     leave(subscription, shard, (Reason::ContactChanged, Cause::Device), now)
 }
 
+/// The device was deleted: the same for all that it holds.
+pub fn delete_device(subscription: &mut Subscription, shard: &Shard, now: Time) -> Vec<Event> {
+    leave(subscription, shard, (Reason::DeviceDeleted, Cause::Caller), now)
+}
+
 #[cfg(test)]
 mod tests;

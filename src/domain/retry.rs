@@ -1,7 +1,7 @@
 //! When a push that failed is tried again.
 
 use super::ids::SubscriptionId;
-use super::outcome::{Class, Rejection};
+use super::outcome::{Class, Outcome, Rejection};
 use super::shard::Route;
 use crate::clock::Time;
 use std::time::Duration;
@@ -18,11 +18,18 @@ const WAITS: [Duration; 4] = [
 /// <https://firebase.google.com/docs/cloud-messaging/scale-fcm>
 const FCM_REST: Duration = Duration::from_secs(10);
 
-/// How long a device is left alone after a push that may be tried again, whatever is newer.
-pub fn rest(route: Route) -> Option<Duration> {
+/// How long a device is left alone after a push that may be tried again, whatever is newer: as long as the provider
+/// says, or else as it always wants. Google wants those that it asks to wait not to come back as one wave: they wait
+/// up to a fifth longer, as `spread` says.
+pub fn rest(route: Route, outcome: &Outcome, spread: u16) -> Option<Duration> {
+    let asked_for = match (outcome, route) {
+        (Outcome::Rejected(rejection), _) => rejection.retry_after,
+        (Outcome::Unknown { .. } | Outcome::NotSent { .. }, Route::Fcm) => Some(FCM_REST),
+        _ => None,
+    };
     match route {
-        Route::ApnsToken => None,
-        Route::Fcm => Some(FCM_REST),
+        Route::ApnsToken => asked_for,
+        Route::Fcm => asked_for.map(|rest| rest.mul_f64(1.0 + 0.2 * f64::from(spread) / 1_000.0)),
     }
 }
 
@@ -55,6 +62,26 @@ pub fn is_final(rejection: &Rejection) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn google_is_never_asked_sooner_than_it_says_and_apple_not_later() {
+        let asked_for = Some(Duration::from_mins(1));
+        let busy = Outcome::Rejected(Rejection {
+            status: 429,
+            reason: "QUOTA_EXCEEDED".to_owned(),
+            class: Class::Retry,
+            dead_since: None,
+            retry_after: asked_for,
+        });
+        let unknown = Outcome::Unknown { reason: "TIMEOUT" };
+        for spread in [0, 500, 999] {
+            assert_eq!(rest(Route::ApnsToken, &busy, spread), asked_for);
+            assert_eq!(rest(Route::ApnsToken, &unknown, spread), None);
+            let seconds = |outcome| rest(Route::Fcm, outcome, spread).unwrap().as_secs_f64();
+            assert!((60.0..72.0).contains(&seconds(&busy)));
+            assert!((10.0..12.0).contains(&seconds(&unknown)));
+        }
+    }
 
     #[test]
     fn waits_grow_to_a_quarter_of_an_hour_and_stay_within_a_fifth() {

@@ -264,6 +264,7 @@ pub(crate) fn device(contact_key: &str) -> Device {
         description: Description::default(),
         created_at: NOW,
         last_seen_at: NOW,
+        deleted_at: None,
     }
 }
 

@@ -246,16 +246,12 @@ fn hold(
     exception.retry_at = Some(next);
     match answer {
         Answer::InFlight(until) => exception.retry_at = Some(until.max(next)),
-        Answer::Is(Outcome::Rejected(rejection)) => {
-            if retry::is_final(rejection) {
+        Answer::Is(outcome) => {
+            if matches!(outcome, Outcome::Rejected(rejection) if retry::is_final(rejection)) {
                 exception.retry_at = None;
             }
-            let asked_for = rejection.retry_after.map(|span| now + span);
-            exception.not_before = exception.not_before.max(asked_for);
-        }
-        Answer::Is(_) => {
-            let rest = retry::rest(shard.place.route).map(|span| now + span);
-            exception.not_before = exception.not_before.max(rest);
+            let rest = retry::rest(shard.place.route, outcome, sent.spread);
+            exception.not_before = exception.not_before.max(rest.map(|span| now + span));
         }
     }
 }

@@ -48,7 +48,7 @@ pub struct Subscription {
     pub targeted: Targeted,
     /// The newest revision whose alert this device had.
     pub alerted: Number,
-    /// The device has another owner now or left the audience: whatever is on its screen is ended.
+    /// The device has another owner now, left the audience or was deleted: whatever is on its screen is ended.
     pub closing: bool,
     /// What the app last said about its card, and when.
     pub report: Option<(ReportedState, Time)>,
@@ -132,6 +132,8 @@ pub enum Reason {
     ContactChanged,
     /// The device is not in the audience any more.
     Removed,
+    /// The device was deleted.
+    DeviceDeleted,
     /// The app revoked the token.
     TokenRevoked,
     /// The token was registered by another device.
@@ -228,6 +230,7 @@ impl Reason {
             Reason::NotStarted => "NOT_STARTED",
             Reason::ContactChanged => "CONTACT_CHANGED",
             Reason::Removed => "REMOVED",
+            Reason::DeviceDeleted => "DEVICE_DELETED",
             Reason::TokenRevoked => "TOKEN_REVOKED",
             Reason::TokenMoved => "TOKEN_MOVED",
             Reason::TokenDead(word) => word,
@@ -244,6 +247,7 @@ impl Reason {
             Reason::NotStarted => "The run ended before the activity was started here.",
             Reason::ContactChanged => "Another person uses this device now.",
             Reason::Removed => "The device is not in the audience of this run any more.",
+            Reason::DeviceDeleted => "The device was deleted.",
             Reason::TokenRevoked => "The app revoked its token; it registers another one.",
             Reason::TokenMoved => "The token was registered by another device: a new install.",
             Reason::TokenDead(_) => {
@@ -254,7 +258,7 @@ impl Reason {
 
     /// Reads a stored word; one that is none of ours is a provider's.
     pub fn from_word(word: &str) -> Option<Self> {
-        const OURS: [Reason; 12] = [
+        const OURS: [Reason; 13] = [
             Reason::Obstacle(Obstacle::OsCannotStartByPush),
             Reason::Obstacle(Obstacle::ActivitiesDisabled),
             Reason::Obstacle(Obstacle::NotificationsDisabled),
@@ -265,6 +269,7 @@ impl Reason {
             Reason::NotStarted,
             Reason::ContactChanged,
             Reason::Removed,
+            Reason::DeviceDeleted,
             Reason::TokenRevoked,
             Reason::TokenMoved,
         ];

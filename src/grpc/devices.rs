@@ -1,6 +1,7 @@
 //! `DeviceService`.
 
 mod read;
+mod sync;
 
 use super::auth::authorized;
 use super::convert::device::{Updates, device, token};
@@ -11,10 +12,11 @@ use crate::domain::register::TokenResult;
 use crate::domain::tenant::Scope;
 use crate::proto::v1::device_service_server::DeviceService;
 use crate::proto::v1::{
-    self, GetDeviceRequest, GetDeviceResponse, ListDevicesRequest, ListDevicesResponse,
-    RegisterDeviceRequest, RegisterDeviceResponse, RegisterTokenRequest, RegisterTokenResponse,
-    ReportActivityStateRequest, ReportActivityStateResponse, RevokeTokenRequest,
-    RevokeTokenResponse,
+    self, DeleteDeviceRequest, DeleteDeviceResponse, GetDeviceRequest, GetDeviceResponse,
+    ListDevicesRequest, ListDevicesResponse, RegisterDeviceRequest, RegisterDeviceResponse,
+    RegisterTokenRequest, RegisterTokenResponse, ReportActivityStateRequest,
+    ReportActivityStateResponse, RevokeTokenRequest, RevokeTokenResponse, SyncDeviceRequest,
+    SyncDeviceResponse,
 };
 use crate::service::devices::DeviceFilter;
 use crate::service::{devices, tokens};
@@ -92,6 +94,22 @@ impl DeviceService for Edge {
             subscription: Some(subscription(&done.answer)),
             replayed: done.replayed,
         }))
+    }
+
+    async fn sync_device(
+        &self,
+        request: Request<SyncDeviceRequest>,
+    ) -> Result<Response<SyncDeviceResponse>> {
+        let (principal, request) = authorized(request, Scope::DevicesWrite)?;
+        Ok(Response::new(self.sync(&principal, request).await?))
+    }
+
+    async fn delete_device(
+        &self,
+        request: Request<DeleteDeviceRequest>,
+    ) -> Result<Response<DeleteDeviceResponse>> {
+        let (principal, request) = authorized(request, Scope::DevicesWrite)?;
+        Ok(Response::new(self.delete_one(&principal, request).await?))
     }
 
     async fn get_device(

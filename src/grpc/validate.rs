@@ -58,6 +58,14 @@ impl Violations {
         Ok(())
     }
 
+    /// The same, for what was found within a field.
+    pub fn add_all_within(&mut self, field: &str, mut error: Error) -> Result<()> {
+        for violation in &mut error.violations {
+            violation.field = format!("{field}.{}", violation.field);
+        }
+        self.add_all(error)
+    }
+
     /// Nothing is wrong so far.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -1,6 +1,12 @@
 //! What a device says about itself: that it exists, who holds it, and what is on its screen. Its tokens are in
 //! `tokens`.
 
+mod delete;
+mod sync;
+
+pub use delete::delete;
+pub use sync::{CardAsked, Missing, SyncAsked, Synced, SyncedCard, SyncedToken, sync};
+
 use super::{Answered, Call, Page, PageRequest, Service, subscriptions};
 use crate::bus::Ring;
 use crate::clock::Time;
@@ -173,12 +179,14 @@ async fn register_within(
         description: Description::default(),
         created_at: now,
         last_seen_at: now,
+        deleted_at: None,
     });
     let device = merge(&before, asked, now);
     let mut change = Change::default();
     if device.contact_key != before.contact_key && !before.contact_key.is_empty() {
         end_for_old_contact(tx, &before, &mut change, now).await?;
     }
+    super::tokens::permitted(tx, &before, &device, &mut change, now).await?;
     let opened = before.obstacle().is_some() && device.obstacle().is_none();
     change.devices.push(device.clone());
     store::apply(tx, change).await?;

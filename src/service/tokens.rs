@@ -1,8 +1,11 @@
 //! Tokens that devices register and revoke: whose they are, what they replace, and which subscription uses them.
 
 mod of_device;
+mod permitted;
 mod push_to_start;
 mod target;
+
+pub(super) use permitted::permitted;
 
 use super::{Answered, Call, Service, subscriptions};
 use crate::bus::Ring;
@@ -49,10 +52,10 @@ pub struct TokenAsked {
 
 /// What a token was taken for.
 #[derive(Clone, Debug)]
-struct Taken {
-    result: TokenResult,
-    /// None for a push-to-start token.
-    subscription: Option<Subscription>,
+pub(super) struct Taken {
+    pub(super) result: TokenResult,
+    /// None for a token of the whole device.
+    pub(super) subscription: Option<Subscription>,
 }
 
 /// What is kept of an answer for a repeat of its request.
@@ -142,6 +145,16 @@ pub async fn revoke(
     Ok(answered.replayed)
 }
 
+/// Waits for the turns of several tokens, in the order in which everyone takes them and before any row.
+pub(super) async fn take_turns(tx: &Tx, asked: &[TokenAsked]) -> Result<()> {
+    let mut fingerprints: Vec<[u8; 32]> = asked.iter().map(|token| token.fingerprint).collect();
+    fingerprints.sort_unstable();
+    for fingerprint in &fingerprints {
+        turns::take(tx, Turn::Token(fingerprint)).await?;
+    }
+    Ok(())
+}
+
 /// Everything that a registration is decided from.
 struct Registration {
     asked: TokenAsked,
@@ -152,7 +165,7 @@ struct Registration {
     now: Time,
 }
 
-async fn register_within(
+pub(super) async fn register_within(
     tx: &Tx,
     workspace: WorkspaceId,
     asked: TokenAsked,

@@ -124,6 +124,36 @@ pub async fn to_purge_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Act
     query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
 }
 
+/// Those that ended before that time and are not given up yet, of all tenants, the longest ended first.
+pub async fn ended_all_workspaces(on: &impl On, before: Time, limit: u64) -> Result<Vec<Activity>> {
+    let query = ended(before).limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+/// Those with runs before the current one that are not given up yet, of all tenants.
+pub async fn with_earlier_runs_all_workspaces(
+    on: &impl On,
+    page: Page<ActivityKey>,
+) -> Result<Vec<Activity>> {
+    let mut query = with_earlier_runs().limit(page.size);
+    if let Some(after) = page.after {
+        query = query.filter(Column::Key.gt(after.0));
+    }
+    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+pub(super) fn ended(before: Time) -> Select<Entity> {
+    Entity::find()
+        .filter(Expr::col(Column::DeletedRun).lt(Expr::col(Column::Run)))
+        .filter(Column::EndedAt.lt(before.0))
+        .order_by_asc(Column::EndedAt)
+}
+
+pub(super) fn with_earlier_runs() -> Select<Entity> {
+    let has_earlier = Expr::cust("\"deleted_run\" + 1 < \"run\"");
+    Entity::find().filter(has_earlier).order_by_asc(Column::Key)
+}
+
 pub(super) fn to_purge() -> Select<Entity> {
     let is_left = Expr::col(Column::PurgedRun).lt(Expr::col(Column::DeletedRun));
     Entity::find().filter(is_left).order_by_asc(Column::DeletedAt)

@@ -119,7 +119,9 @@ fn through(expansion: &Expansion, members: &Members) -> Through {
 
 /// The devices of the workspace with the apps that the audience allows.
 fn devices(expansion: &Expansion) -> Select<Entity> {
-    let query = Entity::find().filter(Column::WorkspaceId.eq(expansion.workspace.0));
+    let query = Entity::find()
+        .filter(Column::WorkspaceId.eq(expansion.workspace.0))
+        .filter(Column::DeletedAt.is_null());
     let apps = &expansion.audience.app_ids;
     if apps.is_empty() {
         return query;

@@ -1,5 +1,6 @@
 //! Removing what was deleted, a bounded number of rows at a time.
 
+use super::delivery_counts;
 use super::entity::{expansion, revision, shard, subscription, token};
 use super::on::{On, Tx};
 use crate::domain::ids::ActivityKey;
@@ -36,6 +37,7 @@ pub async fn remove_runs(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64)
         .filter(expansion::Column::Run.lte(up_to))
         .exec(&tx.handle().db)
         .await?;
+    delivery_counts::forget_runs(tx, activity, up_to).await?;
     Ok(true)
 }
 

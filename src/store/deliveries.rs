@@ -126,6 +126,7 @@ async fn logged(on: &impl On, rows: Vec<Model>) -> Result<Vec<LoggedDelivery>> {
         .select_only()
         .columns([device::Column::Key, device::Column::DeviceId])
         .filter(device::Column::Key.is_in(rows.iter().map(|row| row.device_key)))
+        .filter(device::Column::DeletedAt.is_null())
         .into_tuple()
         .all(&on.handle().db)
         .await?;

@@ -13,7 +13,9 @@ use crate::domain::revision::Run;
 use crate::error::Result;
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Expr, ExprTrait, OnConflict};
-use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 use std::collections::BTreeMap;
 
 /// Transactions that count the same thing at the same time would wait for one another at one row; so there are several.
@@ -148,6 +150,44 @@ pub(super) async fn add(tx: &Tx, tally: Tally, slot: i16) -> Result<()> {
     let insert = Entity::insert_many(rows).on_conflict(on_conflict);
     insert.exec_without_returning(&tx.handle().db).await?;
     Ok(())
+}
+
+/// Forgets some of a workspace that are from before that time. Says how many. Those of a quarter of an hour go together.
+pub(super) async fn forget(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    before: Time,
+    limit: u64,
+) -> Result<u64> {
+    let query = Entity::find()
+        .select_only()
+        .column(Column::Part)
+        .filter(Column::Subject.eq(workspace.0))
+        .filter(Column::Part.lt(quarter(before)))
+        .order_by_asc(Column::Part)
+        .offset(limit.saturating_sub(1))
+        .limit(1)
+        .into_tuple();
+    let edge: Option<i64> = query.one(&tx.handle().db).await?;
+    let last = edge.unwrap_or(quarter(before) - 1);
+    let query = Entity::delete_many()
+        .filter(Column::Subject.eq(workspace.0))
+        .filter(Column::Part.lte(last));
+    Ok(query.exec(&tx.handle().db).await?.rows_affected)
+}
+
+/// Forgets those of the runs up to this one.
+pub(super) async fn forget_runs(tx: &Tx, activity: ActivityKey, up_to: Run) -> Result<()> {
+    let query = Entity::delete_many()
+        .filter(Column::Subject.eq(activity.0))
+        .filter(Column::Part.lte(up_to));
+    query.exec(&tx.handle().db).await.map(drop).map_err(Into::into)
+}
+
+/// Forgets those of a workspace that is deleted.
+pub(super) async fn forget_workspace(tx: &Tx, workspace: WorkspaceId) -> Result<()> {
+    let query = Entity::delete_many().filter(Column::Subject.eq(workspace.0));
+    query.exec(&tx.handle().db).await.map(drop).map_err(Into::into)
 }
 
 fn quarter(at: Time) -> i64 {

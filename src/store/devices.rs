@@ -2,11 +2,11 @@
 
 use super::Page;
 use super::entity::device::{Column, Entity};
-use super::on::On;
+use super::on::{On, Tx};
 use crate::domain::device::Device;
 use crate::domain::ids::{AppId, DeviceKey, WorkspaceId};
 use crate::error::Result;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 /// Which devices a list shows; an absent field shows all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,7 +21,8 @@ pub struct DeviceFilter {
 pub async fn find(on: &impl On, workspace: WorkspaceId, device_id: &str) -> Result<Option<Device>> {
     let query = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace.0))
-        .filter(Column::DeviceId.eq(device_id));
+        .filter(Column::DeviceId.eq(device_id))
+        .filter(Column::DeletedAt.is_null());
     let handle = on.handle();
     handle.hold(query).one(&handle.db).await?.map(Device::try_from).transpose()
 }
@@ -31,6 +32,22 @@ pub async fn by_key(on: &impl On, key: DeviceKey) -> Result<Option<Device>> {
     let handle = on.handle();
     let model = handle.hold(Entity::find_by_id(key.0)).one(&handle.db).await?;
     model.map(Device::try_from).transpose()
+}
+
+/// Those that were deleted and are not gone, of all tenants, the longest deleted first.
+pub async fn to_purge_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Device>> {
+    let query = to_purge().limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Device::try_from).collect()
+}
+
+pub(super) fn to_purge() -> Select<Entity> {
+    Entity::find().filter(Column::DeletedAt.is_not_null()).order_by_asc(Column::DeletedAt)
+}
+
+/// Removes one with its tokens and subscriptions, whose shards must be held.
+pub async fn remove(tx: &Tx, key: DeviceKey) -> Result<()> {
+    Entity::delete_by_id(key.0).exec(&tx.handle().db).await?;
+    Ok(())
 }
 
 /// Several by their keys, in no order. At most a thousand at once.
@@ -48,6 +65,7 @@ pub async fn list(
 ) -> Result<Vec<Device>> {
     let mut query = Entity::find()
         .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::DeletedAt.is_null())
         .order_by_asc(Column::Key)
         .limit(page.size);
     if let Some(after) = page.after {

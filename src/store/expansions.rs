@@ -51,5 +51,8 @@ pub async fn forget(tx: &Tx, id: ExpansionId) -> Result<()> {
 }
 
 pub(super) fn pending() -> Select<Entity> {
-    Entity::find().filter(Expr::col(Column::Done).not()).order_by_asc(Column::CreatedAt)
+    Entity::find()
+        .filter(Expr::col(Column::Done).not())
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::ActivityKey)
 }

@@ -11,7 +11,7 @@ use crate::domain::ids::{ReplicaId, ShardId};
 use crate::domain::shard::Shard;
 use crate::error::Result;
 use sea_orm::prelude::Uuid;
-use sea_orm::sea_query::{Expr, ExprTrait, LockBehavior, LockType};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -40,9 +40,9 @@ pub async fn claim(tx: &Tx, now: Time, owner: ReplicaId, limit: u64) -> Result<V
         .filter(is_free)
         .order_by_asc(Column::DueAt)
         .order_by_asc(Column::Id)
-        .limit(limit)
-        .lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
-    let found = query.all(&tx.handle().db).await?;
+        .limit(limit);
+    let handle = tx.handle();
+    let found = handle.hold_free(query).all(&handle.db).await?;
     let ids: Vec<Uuid> = found.iter().map(|row| row.id).collect();
     if ids.is_empty() {
         return Ok(Vec::new());
@@ -53,7 +53,7 @@ pub async fn claim(tx: &Tx, now: Time, owner: ReplicaId, limit: u64) -> Result<V
         .col_expr(Column::LeaseEpoch, Expr::col(Column::LeaseEpoch).add(1))
         .col_expr(Column::LeaseUntil, Expr::value(until.0))
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .exec(&tx.handle().db)
+        .exec(&handle.db)
         .await?;
     let ids: Vec<ShardId> = ids.into_iter().map(ShardId).collect();
     let claimed = shards::by_ids(tx, &ids).await?;

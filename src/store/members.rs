@@ -58,6 +58,7 @@ pub(super) fn looked_for(shard: ShardId, now: Time) -> Select<Entity> {
         .filter(Column::LookAt.is_not_null())
         .filter(Column::LookAt.lte(now.0))
         .order_by_asc(Column::LookAt)
+        .order_by_asc(Column::Id)
 }
 
 pub(super) fn exceptional(shard: ShardId) -> Select<Entity> {

@@ -40,6 +40,7 @@ pub mod expansions;
 pub mod keyring;
 pub mod recipients;
 pub mod requests;
+pub mod retention;
 pub mod revisions;
 pub mod segment_members;
 pub mod segment_pages;

@@ -6,7 +6,7 @@
 //! held: who writes one holds its shard.
 
 use crate::error::Result;
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
     EntityTrait, QuerySelect, Select,
@@ -108,6 +108,14 @@ impl Handle<'_> {
     pub(super) fn hold<E: EntityTrait>(&self, query: Select<E>) -> Select<E> {
         match self.hold {
             Some(hold) => query.lock(hold),
+            None => query,
+        }
+    }
+
+    /// The same query without the rows that another transaction holds.
+    pub(super) fn hold_free<E: EntityTrait>(&self, query: Select<E>) -> Select<E> {
+        match self.hold {
+            Some(hold) => query.lock_with_behavior(hold, LockBehavior::SkipLocked),
             None => query,
         }
     }

@@ -4,7 +4,10 @@
 use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
 use super::segment_members;
-use super::{Config, Store, activities, expansions, members, recipients, segments, shards};
+use super::{
+    Config, Store, activities, devices, expansions, members, recipients, retention, segments,
+    shards,
+};
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
 use crate::domain::ids::{
@@ -45,6 +48,12 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (shards::behind().build(backend), "shards_behind"),
         (activities::unmarked().build(backend), "activities_unmarked"),
         (activities::to_purge().build(backend), "activities_to_purge"),
+        (devices::to_purge().build(backend), "devices_to_purge"),
+        (activities::ended(Time(0)).build(backend), "activities_ended"),
+        (activities::with_earlier_runs().build(backend), "activities_with_earlier_runs"),
+        (retention::old_deliveries(Time(0)).build(backend), "sqlite_autoindex_deliveries_1"),
+        (retention::old_requests(Time(0)).build(backend), "request_ids_by_age"),
+        (retention::dead_tokens(Time(0)).build(backend), "tokens_dead"),
         (expansions::pending().build(backend), "expansions_pending"),
         (segments::deleted().build(backend), "segments_deleted"),
         (segment_members::removed().build(backend), "segment_members_removed"),

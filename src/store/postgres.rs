@@ -17,7 +17,7 @@ use sea_orm::ConnectionTrait;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use tokio_util::task::TaskTracker;
-use writer::Share;
+use writer::{Bounds, Share};
 
 /// Replicas that start at the same time bring the schema up to date one after another. The session that holds this
 /// ends with its migration.
@@ -45,8 +45,9 @@ impl Postgres {
         let accepts = config.write_connections - settles;
         let share = |purpose, connections| {
             let pool = connector.pool(purpose, connections);
-            let timeout = connector.timeout(purpose);
-            Arc::new(Share::new(pool, timeout, config.queue_max, Arc::clone(&commits)))
+            let (writes_max, timeout) = (config.queue_max, connector.timeout(purpose));
+            let bounds = Bounds { connections, writes_max, timeout };
+            Arc::new(Share::new(pool, bounds, Arc::clone(&commits)))
         };
         let accept = share(Purpose::Accept, accepts);
         let settle = share(Purpose::Settle, settles);

@@ -85,12 +85,6 @@ pub async fn answer(tx: &Tx, key: RequestKey<'_>, json: String) -> Result<()> {
     Ok(())
 }
 
-/// Forgets those of all tenants that are older. Says how many there were.
-pub async fn forget_all_workspaces(tx: &Tx, older_than: Time) -> Result<u64> {
-    let query = Entity::delete_many().filter(Column::CreatedAt.lt(older_than.0));
-    Ok(query.exec(&tx.handle().db).await?.rows_affected)
-}
-
 async fn insert(tx: &Tx, key: RequestKey<'_>, digest: &[u8; 32], now: Time) -> Result<bool> {
     let row: ActiveModel = Model {
         workspace_id: key.workspace.0,

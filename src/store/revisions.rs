@@ -143,3 +143,16 @@ fn newest_first(activity: ActivityKey, run: Run, up_to: Number) -> Select<Entity
         .filter(Column::Number.lte(up_to))
         .order_by_desc(Column::Number)
 }
+
+/// When a run began.
+pub async fn begun_at(on: &impl On, activity: ActivityKey, run: Run) -> Result<Option<Time>> {
+    let query = Entity::find()
+        .select_only()
+        .column(Column::CreatedAt)
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .order_by_asc(Column::Number)
+        .limit(1);
+    let at: Option<i64> = query.into_tuple().one(&on.handle().db).await?;
+    Ok(at.map(Time))
+}

@@ -67,7 +67,8 @@ pub async fn of_run(on: &impl On, activity: ActivityKey, run: Run) -> Result<Vec
     query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
 }
 
-/// The newest one of a place that takes another member.
+/// The newest one of a place that takes another member. A transaction passes over those that others hold: a crowd that
+/// registers at the same time spreads over a few shards instead of waiting for one.
 pub async fn with_room(on: &impl On, place: &Place) -> Result<Option<Shard>> {
     let query = Entity::find()
         .filter(Column::ActivityKey.eq(place.activity.0))
@@ -77,7 +78,8 @@ pub async fn with_room(on: &impl On, place: &Place) -> Result<Option<Shard>> {
         .filter(Column::Route.eq(place.route.code()))
         .filter(Column::Members.lt(MEMBERS_MAX))
         .order_by_desc(Column::Id);
-    query.one(&on.handle().db).await?.map(Shard::try_from).transpose()
+    let handle = on.handle();
+    handle.hold_free(query).one(&handle.db).await?.map(Shard::try_from).transpose()
 }
 
 /// Marks all shards of a run: they want this revision or what they want already, whichever is newer, and are due at

@@ -228,7 +228,7 @@ async fn listed(on: &impl On, rows: Vec<Subscription>) -> Result<Vec<Listed>> {
         .all(&on.handle().db)
         .await?;
     let device_ids: HashMap<DeviceKey, String> =
-        devices.into_iter().map(|row| (DeviceKey(row.key), row.device_id)).collect();
+        devices.into_iter().map(|row| (DeviceKey(row.key), name_of(row))).collect();
     let shards = shard::Entity::find()
         .filter(shard::Column::Id.is_in(rows.iter().map(|row| row.shard.0)))
         .all(&on.handle().db)
@@ -244,6 +244,17 @@ async fn listed(on: &impl On, rows: Vec<Subscription>) -> Result<Vec<Listed>> {
         Some(Listed { subscription, device_id, shard })
     });
     Ok(listed.collect())
+}
+
+/// The caller's id; a deleted device has none.
+fn name_of(row: device::Model) -> String {
+    if row.deleted_at.is_some() { String::new() } else { row.device_id }
+}
+
+/// All that a device has, of whatever run.
+pub async fn of_device(on: &impl On, device: DeviceKey) -> Result<Vec<Subscription>> {
+    let query = Entity::find().filter(Column::DeviceKey.eq(device.0)).order_by_asc(Column::Id);
+    query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()
 }
 
 /// Each subscription with its shard. In a transaction both can be changed then, and the subscriptions are as they are

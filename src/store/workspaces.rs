@@ -1,6 +1,7 @@
 //! Workspaces.
 
 use super::Page;
+use super::delivery_counts;
 use super::entity::{app, workspace};
 use super::error::{or_exists, or_in_use};
 use super::on::{On, Tx};
@@ -59,6 +60,7 @@ pub async fn list(on: &impl On, page: Page<WorkspaceId>) -> Result<Vec<Workspace
 
 /// Deletes one that has neither apps nor activities; its keys and activity types go with it. False if there is none.
 pub async fn delete(tx: &Tx, id: WorkspaceId) -> Result<bool> {
+    delivery_counts::forget_workspace(tx, id).await?;
     let done = workspace::Entity::delete_by_id(id.0).exec(&tx.handle().db).await;
     Ok(or_in_use(done, "workspace")?.rows_affected > 0)
 }

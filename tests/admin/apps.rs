@@ -206,6 +206,7 @@ async fn add_device(server: &Server, app_id: &str) {
         description: Description::default(),
         created_at: Time(0),
         last_seen_at: Time(0),
+        deleted_at: None,
     };
     let write = server.store.write(Lane::Accept, move |tx| {
         let change = Change { devices: vec![device.clone()], ..Change::default() };

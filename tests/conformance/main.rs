@@ -23,6 +23,8 @@ mod segments;
 mod shards;
 mod subscriptions;
 mod tenants;
+#[cfg(feature = "postgres-tests")]
+mod together;
 mod tokens;
 mod world;
 

@@ -6,6 +6,7 @@ use tidings::domain::ids::WorkspaceId;
 use tidings::error::{Error, Reason, Result};
 use tidings::secrets::Sealed;
 use tidings::store::requests::{self, Claimed, RequestKey};
+use tidings::store::retention::{self, Kind};
 use tidings::store::{clock, keyring};
 
 const METHOD: &str = "UpdateActivity";
@@ -57,9 +58,10 @@ pub(crate) async fn a_request_id_is_forgotten_after_a_day(world: World) {
     assert_ne!(world.call(key, 1, at(day - 1)).await.unwrap(), Claimed::New);
     assert_eq!(world.call(key, 2, at(day)).await.unwrap(), Claimed::New);
     assert_ne!(world.call(key, 2, at(day + 1)).await.unwrap(), Claimed::New);
-    let forgotten = transact!(world, |tx| requests::forget_all_workspaces(tx, at(day)).await);
+    let forgotten = transact!(world, |tx| retention::forget(tx, Kind::Requests, at(day), 10).await);
     assert_eq!(forgotten.unwrap(), 0);
-    let forgotten = transact!(world, |tx| requests::forget_all_workspaces(tx, at(day + 1)).await);
+    let forgotten =
+        transact!(world, |tx| retention::forget(tx, Kind::Requests, at(day + 1), 10).await);
     assert_eq!(forgotten.unwrap(), 1);
 }
 

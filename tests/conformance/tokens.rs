@@ -42,6 +42,7 @@ pub(crate) async fn every_field_of_a_device_comes_back(world: World) {
         },
         created_at: at(-9),
         last_seen_at: at(9),
+        deleted_at: Some(at(10)),
         ..world.device("vollständig 📱", "ada@example.com")
     };
     for device in [plain, full] {

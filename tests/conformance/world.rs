@@ -131,6 +131,7 @@ impl World {
             description: Description::default(),
             created_at: NOW,
             last_seen_at: NOW,
+            deleted_at: None,
         }
     }
 

@@ -3,6 +3,7 @@
 
 #![expect(clippy::expect_used, reason = "a test without its database has failed")]
 
+use std::path::Path;
 use tempfile::TempDir;
 
 /// An empty database.
@@ -23,9 +24,11 @@ enum Home {
 }
 
 impl TestDatabase {
-    /// A file in a folder of its own.
+    /// A file in a folder of its own, in memory where the machine has a place for that.
     pub(crate) fn sqlite() -> Self {
-        let folder = TempDir::new().expect("a folder");
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { TempDir::new_in(memory) } else { TempDir::new() };
+        let folder = folder.expect("a folder");
         let url = format!("sqlite://{}", folder.path().join("tidings.db").display());
         TestDatabase { url, _home: Home::Folder { _folder: folder } }
     }
@@ -45,7 +48,7 @@ impl TestDatabase {
 
 #[cfg(feature = "postgres-tests")]
 mod postgres {
-    use sea_orm::sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+    use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor, PgConnection};
     use uuid::Uuid;
 
     const URL: &str = "TIDINGS_TEST_POSTGRES_URL";
@@ -61,7 +64,8 @@ mod postgres {
             let server = std::env::var_os(URL).and_then(|url| url.into_string().ok());
             let server = server.unwrap_or_else(|| panic!("scripts/services sets {URL}"));
             let schema = Schema { server, name: format!("test_{}", Uuid::new_v4().simple()) };
-            schema.execute(&format!("CREATE SCHEMA {}", schema.name)).await;
+            let created = schema.execute(format!("CREATE SCHEMA {}", schema.name)).await;
+            created.expect("a schema");
             schema
         }
 
@@ -70,22 +74,23 @@ mod postgres {
             format!("{}{joint}options[search_path]={}", self.server, self.name)
         }
 
-        async fn execute(&self, sql: &str) {
-            let mut connection = PgConnection::connect(&self.server).await.expect("PostgreSQL");
-            connection.execute(AssertSqlSafe(sql)).await.expect("a schema");
-            connection.close().await.expect("a goodbye");
+        async fn execute(&self, sql: String) -> sqlx::Result<()> {
+            let mut connection = PgConnection::connect(&self.server).await?;
+            connection.execute(AssertSqlSafe(sql)).await?;
+            connection.close().await
         }
     }
 
     impl Drop for Schema {
         fn drop(&mut self) {
-            let sql = format!("DROP SCHEMA {} CASCADE", self.name);
+            let sql = format!("SET lock_timeout = '5s'; DROP SCHEMA {} CASCADE", self.name);
             // A drop cannot await, and the runtime of the test may be the one that is ending.
             std::thread::scope(|scope| {
                 scope.spawn(|| {
                     let runtime =
                         tokio::runtime::Builder::new_current_thread().enable_all().build();
-                    runtime.expect("a runtime").block_on(self.execute(&sql));
+                    // A test that has failed may leave its schema behind: its server goes soon.
+                    drop(runtime.expect("a runtime").block_on(self.execute(sql)));
                 });
             });
         }

@@ -32,13 +32,13 @@ impl Bench {
         let caller = world.caller();
         caller.started(ACTIVE).await;
         caller.registered(&world.app_id, DEVICE).await;
-        let before = at_rest(&world.database()).await;
+        let before = at_rest(world.database()).await;
         Bench { world, caller, before }
     }
 
     /// The tables are what they should stay from now on.
     pub(crate) async fn look_again(&mut self) {
-        self.before = at_rest(&self.world.database()).await;
+        self.before = at_rest(self.world.database()).await;
     }
 
     /// The call was refused and has left nothing behind.
@@ -48,7 +48,7 @@ impl Bench {
         result: tonic::Result<T>,
     ) -> Refused {
         let refused = refused(result);
-        let now = Tables::read(&self.world.database()).await;
+        let now = Tables::read(self.world.database()).await;
         self.before.assert_unchanged(&now, what);
         refused
     }

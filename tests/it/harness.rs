@@ -1,8 +1,8 @@
 //! A server and a simulator in this process, on free ports, with an app whose phones can be made.
 
+use crate::databases::TestDatabase;
 use secrecy::ExposeSecret;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
 use tidings::clock::Clock;
@@ -16,8 +16,11 @@ use tidings::proto::v1::{
     ApnsEnvironment, CreateAppRequest, CreateCredentialRequest, Delivery, ListDeliveriesRequest,
     ListSubscriptionsRequest, Platform, Subscription, WatchActivityRequest, WatchActivityResponse,
 };
+use tidings::secrets::MasterKey;
 use tidings::server::{self, Server};
 use tidings::simulator::{self, Phone, Simulator};
+#[cfg(feature = "postgres-tests")]
+use tidings::store;
 use tonic::Request;
 use tonic::metadata::AsciiMetadataValue;
 use tonic::service::Interceptor;
@@ -49,24 +52,48 @@ pub(crate) struct World {
     pub(crate) app_id: String,
     pub(crate) channel: Channel,
     folder: TempDir,
+    database: TestDatabase,
 }
 
 impl World {
     /// A server with an app and its credential, and a simulator that knows both.
     pub(crate) async fn start() -> Self {
+        let database = chosen_database().await;
+        Self::start_with(database, |_| {}).await
+    }
+
+    /// The same with the product's own time limits, on a database that is reached by another URL than its own.
+    #[cfg(feature = "postgres-tests")]
+    pub(crate) async fn start_on(database: TestDatabase, by: impl Fn(&str) -> String) -> Self {
+        let url = by(database.url());
+        let change = |config: &mut Config| {
+            config.database.url = url.as_str().into();
+            config.database.write_timeout_ms = store::Config::default().write_timeout_ms;
+        };
+        Self::start_with(database, change).await
+    }
+
+    async fn start_with(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let simulator = simulator::start(simulator::Config::default(), Clock::system());
         let simulator = simulator.await.expect("a simulator");
         let folder = TempDir::new().expect("a folder");
-        let server = start_server(&folder, &simulator).await;
-        Self::with(server, simulator, folder).await
+        let mut config = config(&folder, &database, &simulator);
+        change(&mut config);
+        let server = server::start(config, Clock::system()).await.expect("a server");
+        Self::with(server, simulator, (folder, database)).await
     }
 
-    async fn with(mut server: Server, simulator: Simulator, folder: TempDir) -> Self {
+    async fn with(
+        mut server: Server,
+        simulator: Simulator,
+        (folder, database): (TempDir, TestDatabase),
+    ) -> Self {
         let key = server.take_first_key().expect("an empty database makes a key");
         let key = key.expose_secret().to_owned();
         let url = format!("http://{}", server.grpc_address());
         let channel = Channel::from_shared(url).expect("a url").connect().await.expect("connected");
-        let mut world = World { server, simulator, key, app_id: String::new(), channel, folder };
+        let app_id = String::new();
+        let mut world = World { server, simulator, key, app_id, channel, folder, database };
         world.app_id = world.create_app(BUNDLE).await;
         world
     }
@@ -117,13 +144,14 @@ impl World {
 
     /// Stops the server and starts it again on the same database.
     pub(crate) async fn restart(self) -> Self {
-        let World { server, simulator, key, app_id, folder, channel } = self;
+        let World { server, simulator, key, app_id, folder, database, channel } = self;
         drop(channel);
         server.stop().await;
-        let server = start_server(&folder, &simulator).await;
+        let config = config(&folder, &database, &simulator);
+        let server = server::start(config, Clock::system()).await.expect("a server");
         let url = format!("http://{}", server.grpc_address());
         let channel = Channel::from_shared(url).expect("a url").connect().await.expect("connected");
-        World { server, simulator, key, app_id, channel, folder }
+        World { server, simulator, key, app_id, channel, folder, database }
     }
 
     /// Ends everything; nothing may be left over.
@@ -134,8 +162,8 @@ impl World {
     }
 
     /// Where the tables are, for tests that look at what is left in them.
-    pub(crate) fn database(&self) -> PathBuf {
-        self.folder.path().join("t.db")
+    pub(crate) fn database(&self) -> &str {
+        self.database.url()
     }
 
     /// The connection with that key on every call.
@@ -265,21 +293,37 @@ impl World {
     }
 }
 
-async fn start_server(folder: &TempDir, simulator: &Simulator) -> Server {
+/// `SQLite`, or PostgreSQL where `TIDINGS_TEST_DATABASE` is `postgres`.
+async fn chosen_database() -> TestDatabase {
+    #[cfg(feature = "postgres-tests")]
+    if std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|kind| kind == "postgres") {
+        return TestDatabase::postgres().await;
+    }
+    TestDatabase::sqlite()
+}
+
+fn config(folder: &TempDir, database: &TestDatabase, simulator: &Simulator) -> Config {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let ca_file = folder.path().join("simulator-ca.pem");
     std::fs::write(&ca_file, simulator.ca_pem()).expect("a file");
     let mut config = Config::default();
     config.grpc.listen = any;
     config.http.listen = any;
-    config.database.url = format!("sqlite://{}", folder.path().join("t.db").display()).into();
+    config.database.url = database.url().into();
+    // A crowd on a busy machine is not what makes a write late.
+    config.database.write_timeout_ms = 10_000;
+    let key_file = folder.path().join("tidings.key");
+    if !key_file.exists() {
+        MasterKey::create(&key_file).expect("a master key");
+    }
+    config.security.master_key_file = Some(key_file);
     config.apns.sandbox_url = simulator.sandbox_url();
     config.apns.production_url = simulator.production_url();
     config.apns.ca_file = Some(ca_file.clone());
     config.fcm.base_url = simulator.fcm_url();
     config.fcm.token_url = simulator.fcm_token_url();
     config.fcm.ca_file = Some(ca_file);
-    server::start(config, Clock::system()).await.expect("a server")
+    config
 }
 
 /// Waits until the phone is as it should be.

@@ -8,12 +8,17 @@ mod bad_numbers;
 mod bad_state;
 mod calls;
 mod contract;
+#[path = "../databases/mod.rs"]
+mod databases;
 mod declare;
 mod delivery;
 mod flight;
+mod google;
 mod harness;
 mod keys;
 mod lists;
+#[cfg(feature = "postgres-tests")]
+mod outages;
 mod repeats;
 mod secrets;
 mod segments;
@@ -23,4 +28,6 @@ mod streams;
 mod tables;
 mod tenants;
 mod watches;
+#[cfg(feature = "postgres-tests")]
+mod wire;
 mod writes;

@@ -28,16 +28,16 @@ macro_rules! thrice {
         let first = $client.$method(request.clone()).await;
         let first = first.map(Response::into_inner).expect(stringify!($method));
         assert!(!first.replayed, "{} was not done", stringify!($method));
-        let before = at_rest(&$world.database()).await;
+        let before = at_rest($world.database()).await;
         let mut again = $client.$method(request).await.expect(stringify!($method)).into_inner();
-        let after = at_rest(&$world.database()).await;
+        let after = at_rest($world.database()).await;
         before.assert_unchanged(&after, stringify!($method));
         assert!(again.replayed, "{} was done again", stringify!($method));
         again.replayed = false;
         let mut other = $other;
         other.request_id = ID.to_owned();
         reused($client.$method(other).await, stringify!($method));
-        before.assert_unchanged(&at_rest(&$world.database()).await, stringify!($method));
+        before.assert_unchanged(&at_rest($world.database()).await, stringify!($method));
         (first, again)
     }};
 }

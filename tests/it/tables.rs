@@ -1,9 +1,7 @@
 //! Looks into the tables behind the server's back: what is left of a call, and what must never be there.
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
-use sea_orm::sqlx::{AssertSqlSafe, Row, query};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// The mark of the clock moves by itself.
 const MOVING: [&str; 1] = ["clock"];
@@ -13,24 +11,17 @@ const MOVING: [&str; 1] = ["clock"];
 pub(crate) struct Tables(pub(crate) BTreeMap<String, Vec<String>>);
 
 impl Tables {
-    pub(crate) async fn read(database: &Path) -> Self {
-        let options = SqliteConnectOptions::new().filename(database).read_only(true);
-        let pool = SqlitePool::connect_with(options).await.expect("a database");
-        let names = "SELECT name FROM sqlite_master WHERE type = 'table'";
-        let names = query(names).fetch_all(&pool).await.expect("names");
+    pub(crate) async fn read(database: &str) -> Self {
+        let db = open(database).await;
         let mut tables = BTreeMap::new();
-        for name in names.iter().map(|row| row.get::<String, _>(0)) {
-            let columns = format!("SELECT name FROM pragma_table_info('{name}')");
-            let columns = query(AssertSqlSafe(columns)).fetch_all(&pool).await.expect("columns");
-            let columns = columns.iter().map(|row| format!("quote(\"{}\")", row.get::<&str, _>(0)));
-            let columns: Vec<String> = columns.collect();
+        for name in texts(&db, tables_of(&db).to_owned()).await {
+            let columns = texts(&db, columns_of(&db, &name)).await;
             let rows = format!("SELECT {} FROM \"{name}\"", columns.join(" || ',' || "));
-            let rows = query(AssertSqlSafe(rows)).fetch_all(&pool).await.expect("rows");
-            let mut rows: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+            let mut rows = texts(&db, rows).await;
             rows.sort_unstable();
             tables.insert(name, rows);
         }
-        pool.close().await;
+        db.close().await.expect("a goodbye");
         for name in MOVING {
             tables.remove(name).unwrap_or_else(|| panic!("there is no table {name}"));
         }
@@ -60,7 +51,7 @@ impl Tables {
 }
 
 /// Waits until the dispatcher has nothing to do for any activity, as far as the tables tell.
-pub(crate) async fn at_rest(database: &Path) -> Tables {
+pub(crate) async fn at_rest(database: &str) -> Tables {
     let resting = async {
         loop {
             let busy = count(
@@ -80,12 +71,54 @@ pub(crate) async fn at_rest(database: &Path) -> Tables {
 }
 
 /// One number out of the tables.
-pub(crate) async fn count(database: &Path, sql: &'static str) -> i64 {
-    let options = SqliteConnectOptions::new().filename(database).read_only(true);
-    let pool = SqlitePool::connect_with(options).await.expect("a database");
-    let row = query(sql).fetch_one(&pool).await.expect("a number");
-    pool.close().await;
-    row.get(0)
+pub(crate) async fn count(database: &str, sql: &'static str) -> i64 {
+    let db = open(database).await;
+    let query = Statement::from_string(db.get_database_backend(), sql);
+    let row = db.query_one_raw(query).await.expect("an answer").expect("a number");
+    db.close().await.expect("a goodbye");
+    row.try_get_by_index(0).expect("a number")
+}
+
+async fn open(database: &str) -> DatabaseConnection {
+    let url = if database.starts_with("sqlite:") {
+        format!("{database}?mode=ro")
+    } else {
+        database.to_owned()
+    };
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    Database::connect(options).await.expect("a database")
+}
+
+async fn texts(db: &DatabaseConnection, sql: String) -> Vec<String> {
+    let query = Statement::from_string(db.get_database_backend(), sql);
+    let rows = db.query_all_raw(query).await.expect("rows");
+    rows.iter().map(|row| row.try_get_by_index(0).expect("a text")).collect()
+}
+
+fn tables_of(db: &DatabaseConnection) -> &'static str {
+    match db.get_database_backend() {
+        DbBackend::Postgres => {
+            "SELECT table_name::text FROM information_schema.tables \
+             WHERE table_schema = current_schema()"
+        }
+        _ => "SELECT name FROM sqlite_master WHERE type = 'table'",
+    }
+}
+
+/// For each column the expression that prints it.
+fn columns_of(db: &DatabaseConnection, table: &str) -> String {
+    match db.get_database_backend() {
+        DbBackend::Postgres => format!(
+            "SELECT CASE data_type \
+             WHEN 'bytea' THEN format('quote_nullable(upper(encode(%I, ''hex'')))', column_name) \
+             ELSE format('quote_nullable(%I)', column_name) END \
+             FROM information_schema.columns \
+             WHERE table_schema = current_schema() AND table_name = '{table}' \
+             ORDER BY ordinal_position"
+        ),
+        _ => format!("SELECT 'quote(\"' || name || '\")' FROM pragma_table_info('{table}')"),
+    }
 }
 
 /// Bytes as SQLite prints a blob.

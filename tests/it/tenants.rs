@@ -64,7 +64,7 @@ async fn what_is_another_workspaces_is_not_there() {
     shows(&phone, 1, "Scheduled").await;
     world.said_everything(&phone).await;
     let (twin, _) = twin(&world).await;
-    let before = at_rest(&world.database()).await;
+    let before = at_rest(world.database()).await;
 
     let id = || ACTIVITY.to_owned();
     let (mut activities, mut devices) = (twin.activities(), twin.devices());
@@ -128,7 +128,7 @@ async fn what_is_another_workspaces_is_not_there() {
     let request = StartActivityRequest { app_ids: vec![world.app_id.clone()], ..start("MINE") };
     let foreign = refused(activities.start_activity(request).await);
     assert_eq!(foreign.fields(), ["app_ids[0]"], "an app of another workspace is no app");
-    before.assert_unchanged(&at_rest(&world.database()).await, "all that");
+    before.assert_unchanged(&at_rest(world.database()).await, "all that");
     world.stop().await;
 }
 
@@ -211,7 +211,7 @@ async fn an_audience_never_crosses() {
         let some =
             tidings::proto::v1::EndActivityRequest { target: Some(target), ..end(&activity_id) };
         of(twin.activities().end_activity(some).await);
-        at_rest(&world.database()).await;
+        at_rest(world.database()).await;
         let request = ListSubscriptionsRequest { activity_id, ..Default::default() };
         let who = of(twin.activities().list_subscriptions(request).await);
         assert!(who.subscriptions.is_empty(), "{who:?}");

@@ -53,7 +53,7 @@ async fn the_row_of_a_request_id_keeps_ids_and_revision_and_never_content() {
     let world = World::start().await;
     let request = StartActivityRequest { request_id: "once".to_owned(), ..start("A") };
     world.caller().activities().start_activity(request).await.expect("started");
-    let tables = Tables::read(&world.database()).await;
+    let tables = Tables::read(world.database()).await;
     let [row] = tables.rows("request_ids") else { panic!("one call was made with an id") };
     assert!(row.contains("\"revision\":1") && row.contains("\"activity\""), "{row}");
     for kept in ["status", "Scheduled", "TK1983", "Istanbul", crate::calls::CONTACT] {
@@ -107,6 +107,6 @@ async fn what_was_answered_is_there_at_once_and_after_a_restart() {
     let world = world.restart().await;
     assert_eq!(world.caller().activity("A").await.revision, 29);
     let revisions = "SELECT count(*) FROM revisions";
-    assert_eq!(count(&world.database(), revisions).await, 29, "each exactly once");
+    assert_eq!(count(world.database(), revisions).await, 29, "each exactly once");
     world.stop().await;
 }

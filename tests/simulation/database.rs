@@ -1,9 +1,8 @@
 //! A database with one workspace, app and type, used for one seed after another: each has an activity, devices and
-//! tokens of its own. It lies in memory where the machine has a place for that.
+//! tokens of its own.
 
-use std::path::Path;
+use crate::databases::TestDatabase;
 use std::sync::Arc;
-use tempfile::TempDir;
 use tidings::bus::Bus;
 use tidings::clock::{Clock, MARK_LEAD, Time};
 use tidings::domain::delivery::Labels;
@@ -25,17 +24,14 @@ pub(crate) struct Database {
     pub(crate) app: AppId,
     keyring: Arc<Keyring>,
     fingerprints: Arc<Fingerprints>,
-    _folder: TempDir,
+    _home: TestDatabase,
 }
 
 impl Database {
     /// An empty one.
-    pub(crate) async fn open() -> anyhow::Result<Self> {
-        let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { TempDir::new_in(memory)? } else { TempDir::new()? };
-        let url = format!("sqlite://{}", folder.path().join("tidings.db").display());
-        let config =
-            Config { url: url.into(), read_connections: 1, group_time_ms: 1, ..Config::default() };
+    pub(crate) async fn open(home: TestDatabase) -> anyhow::Result<Self> {
+        let url = home.url().into();
+        let config = Config { url, read_connections: 1, group_time_ms: 1, ..Config::default() };
         let store = Store::open(&config).await?;
         store.migrate().await?;
         let workspace = Workspace {
@@ -71,7 +67,7 @@ impl Database {
             app: app_id,
             keyring: Arc::new(Keyring::new(&MasterKey::generate()?)),
             fingerprints: Arc::new(Fingerprints::new(&fingerprint_key)?),
-            _folder: folder,
+            _home: home,
         })
     }
 

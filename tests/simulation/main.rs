@@ -16,6 +16,8 @@ mod begin;
 mod caller;
 mod check;
 mod database;
+#[path = "../databases/mod.rs"]
+mod databases;
 mod dispatcher;
 mod phone;
 mod random;
@@ -23,6 +25,7 @@ mod rest;
 mod world;
 
 use crate::database::Database;
+use crate::databases::TestDatabase;
 use crate::world::World;
 use std::fmt;
 use std::sync::Mutex;
@@ -30,6 +33,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// How many seeds a commit runs; `TIDINGS_TEST_SCALE` multiplies them.
 const SEEDS: u64 = 2_000;
+/// How many seeds a commit runs on both databases.
+#[cfg(feature = "postgres-tests")]
+const SEEDS_ON_BOTH: u64 = 25;
 /// How many worlds are run at once: while one waits for its database, another one thinks.
 const WORLDS_AT_ONCE: u64 = 4;
 /// So many failing seeds are enough to look at.
@@ -77,6 +83,25 @@ async fn work(next: &AtomicU64, seeds: u64, failures: &Mutex<Vec<Failure>>) {
     }
 }
 
+/// Whatever is asked in whatever order, nobody can tell from what happens which database it is.
+#[cfg(feature = "postgres-tests")]
+#[test]
+fn the_same_worlds_have_the_same_history_on_postgresql() {
+    let scale = number("TIDINGS_TEST_SCALE").unwrap_or(1);
+    let only = number("TIDINGS_SEED");
+    let seeds = only.map_or(1..=SEEDS_ON_BOTH * scale, |seed| seed..=seed);
+    on_a_thread(async {
+        let one = open().await;
+        let other = Database::open(TestDatabase::postgres().await).await.expect("a database");
+        for seed in seeds {
+            let history = run(&one, seed, 0).await.unwrap_or_else(|failed| panic!("{failed}"));
+            let same = run(&other, seed, 0).await;
+            let same = same.unwrap_or_else(|failed| panic!("on PostgreSQL: {failed}"));
+            assert_eq!(history, same, "TIDINGS_SEED={seed}");
+        }
+    });
+}
+
 #[test]
 fn a_seed_replays_step_by_step() {
     on_a_thread(async {
@@ -90,7 +115,7 @@ fn a_seed_replays_step_by_step() {
 }
 
 async fn open() -> Database {
-    Database::open().await.expect("a database")
+    Database::open(TestDatabase::sqlite()).await.expect("a database")
 }
 
 /// Runs the world of a seed; returns what happened, or what went wrong.

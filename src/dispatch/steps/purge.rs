@@ -3,7 +3,8 @@
 use crate::clock::Time;
 use crate::domain::change::Change;
 use crate::domain::deletion;
-use crate::domain::ids::ActivityKey;
+use crate::domain::ids::{ActivityKey, DeviceKey};
+use crate::domain::subscription::Subscription;
 use crate::error::Result;
 use crate::store::{self, Tx};
 
@@ -24,4 +25,17 @@ pub async fn purge_activity(tx: &Tx, key: ActivityKey, now: Time) -> Result<bool
     let activities = vec![deletion::purged(activity)];
     store::apply(tx, Change { activities, ..Change::default() }).await?;
     Ok(false)
+}
+
+/// Removes a deleted device, where nothing is under way to it any more.
+pub async fn purge_device(tx: &Tx, key: DeviceKey, now: Time) -> Result<()> {
+    let Some(device) = store::devices::by_key(tx, key).await? else { return Ok(()) };
+    let rows = store::subscriptions::of_device(tx, key).await?;
+    // Who writes a subscription holds its shard: so nobody writes one again that goes with its device.
+    let rows = store::subscriptions::with_shards(tx, rows).await?;
+    let rows: Vec<Subscription> = rows.into_iter().map(|(row, _)| row).collect();
+    if !deletion::may_purge_device(&device, &rows, now) {
+        return Ok(());
+    }
+    store::devices::remove(tx, key).await
 }

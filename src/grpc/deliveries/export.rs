@@ -3,7 +3,7 @@
 
 use super::read;
 use crate::domain::delivery::Labels;
-use crate::error;
+use crate::error::{self, Error};
 use crate::grpc::Edge;
 use crate::grpc::convert::delivery::delivery;
 use crate::grpc::digest::request_digest;
@@ -53,7 +53,15 @@ impl Export {
     pub(super) async fn serve(mut self, reader: mpsc::Sender<Result<ExportDeliveriesResponse>>) {
         while let Some(message) = self.next().await {
             let is_last = message.is_err();
-            if reader.send(message.map_err(Status::from)).await.is_err() || is_last {
+            let sent = tokio::select! {
+                sent = reader.send(message.map_err(Status::from)) => sent.is_ok(),
+                // The cursor of the last message leads on, in this server's next life or in another one's.
+                () = self.edge.draining.cancelled() => {
+                    let _ = reader.send(Err(Error::draining().into())).await;
+                    return;
+                }
+            };
+            if !sent || is_last {
                 return;
             }
         }

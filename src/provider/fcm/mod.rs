@@ -40,6 +40,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+/// What an answer may take beside the timeouts.
+const ANSWER_MARGIN: Duration = Duration::from_secs(1);
+
 /// Pushes that go the same way: to one project, by one service account.
 #[derive(Debug)]
 pub struct Batch {
@@ -130,15 +133,15 @@ impl Fcm {
         Ok(Fcm { shared: Arc::new(shared) })
     }
 
-    /// The longest that an answer takes from the moment at which its push was handed over.
+    /// How long after a push was handed over its answer may come: both timeouts, and a second for the way back.
     pub fn answer_max(&self) -> Duration {
         let Config { connect_timeout_ms, request_timeout_ms, .. } = self.shared.config;
-        Duration::from_millis(connect_timeout_ms + 2 * request_timeout_ms)
+        Duration::from_millis(connect_timeout_ms + request_timeout_ms) + ANSWER_MARGIN
     }
 
-    /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the sum of the
-    /// timeouts for connecting and twice that for the request. Who drops the receiver loses the answers, not the
-    /// pushes. Must be called inside a tokio runtime.
+    /// Sends a batch, and returns at once. Each push gets exactly one answer, in any order, within the timeouts for
+    /// connecting and for the request together. Who drops the receiver loses the answers, not the pushes. Must be
+    /// called inside a tokio runtime.
     pub fn send(&self, batch: Batch) -> mpsc::Receiver<Answer> {
         let (answers, receiver) = mpsc::channel(batch.pushes.len().max(1));
         let Batch { project_id, credential, pushes } = batch;

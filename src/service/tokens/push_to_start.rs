@@ -2,7 +2,7 @@
 
 use super::{Registration, Taken, newest_marked};
 use crate::clock::Time;
-use crate::domain::activity::Activity;
+use crate::domain::activity::{Activity, State as ActivityState};
 use crate::domain::change::Change;
 use crate::domain::push::Environment;
 use crate::domain::register::TokenResult;
@@ -46,7 +46,7 @@ pub(super) async fn register(
     Ok(Taken { result, subscription: None })
 }
 
-async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result<()> {
+pub(super) async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result<()> {
     let open = store::subscriptions::open_of_device(tx, token.device).await?;
     let keys: Vec<_> = open.iter().map(|subscription| subscription.place.activity).collect();
     // Before the shards: nothing is marked while new ones may be made.
@@ -59,9 +59,13 @@ async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time) -> Result
         };
         let Place { activity, run, .. } = subscription.place;
         let fits = |a: &Activity| {
-            a.key == activity && a.activity_type == token.activity_type && a.run == run
+            a.key == activity
+                && a.activity_type == token.activity_type
+                && a.run == run
+                && a.state == ActivityState::Active
         };
-        if !waits || !activities.iter().any(fits) {
+        let is_decided = change.subscriptions.iter().any(|row| row.id == subscription.id);
+        if !waits || is_decided || !activities.iter().any(fits) {
             continue;
         }
         let exception = subscription.touch(&shard, now);
@@ -88,7 +92,8 @@ pub(super) async fn rehouse(
     let (key, run) = (subscription.place.activity, subscription.place.run);
     let wanted = newest_marked(tx, key, run).await?;
     subscription.place.environment = environment;
-    let mut rooms = Rooms::new(store::shards::of_run_with_room(tx, key, run).await?);
+    let room = store::shards::with_room(tx, &subscription.place).await?;
+    let mut rooms = Rooms::new(room.into_iter().collect());
     subscription.shard = rooms.take(subscription.workspace, subscription.place, wanted).id;
     change.shards.extend(rooms.into_due_shards(now));
     change.subscriptions.push(subscription);

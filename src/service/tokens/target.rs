@@ -2,7 +2,7 @@
 //! one of a new activity that the app has started.
 
 use super::{Registration, newest_marked};
-use crate::domain::activity::Activity;
+use crate::domain::activity::{Activity, State};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::asked;
 use crate::domain::change::Change;
@@ -17,7 +17,7 @@ use crate::domain::shard::Shard;
 use crate::domain::start::{self, AppStart};
 use crate::domain::subscription::{Cause, Subscription};
 use crate::error::{Error, Result};
-use crate::store::{self, On, Tx};
+use crate::store::{self, Tx};
 
 /// The subscription that the token is for: one that the device has, or a new one in the current run, in the next one,
 /// or in a new activity.
@@ -50,7 +50,7 @@ pub(super) async fn find_subscription(
     let claim = Claim {
         run: asked.run,
         device_activity_id: asked.device_activity_id.as_deref(),
-        app_started: asked.attributes.is_some() || asked.content.is_some(),
+        app_started: registration.is_app_started(),
         in_audience: entry.is_some(),
     };
     match register::belongs(&activity, &activity_type, &rows, claim)? {
@@ -86,19 +86,16 @@ async fn entry(tx: &Tx, expansion: &Expansion, device: &Device) -> Result<Option
 /// The activity that is named, or the one whose card is; none where the app has started a new one. Only who may start
 /// its next run keeps others away: crowds register at the same time.
 async fn resolve_activity(tx: &Tx, registration: &Registration) -> Result<Option<Activity>> {
-    let asked = &registration.asked;
-    if asked.attributes.is_some() || asked.content.is_some() {
-        resolve_activity_on(tx, tx, registration).await
+    let Some(seen) = look_for_activity(tx, registration).await? else { return Ok(None) };
+    if seen.state == State::Ended && registration.is_app_started() {
+        store::activities::by_key(tx, seen.key).await
     } else {
-        resolve_activity_on(tx, &tx.share(), registration).await
+        store::activities::by_key(&tx.share(), seen.key).await
     }
 }
 
-async fn resolve_activity_on(
-    tx: &Tx,
-    on: &impl On,
-    registration: &Registration,
-) -> Result<Option<Activity>> {
+async fn look_for_activity(tx: &Tx, registration: &Registration) -> Result<Option<Activity>> {
+    let on = &tx.glance();
     let Registration { asked, device, known, .. } = registration;
     if !asked.activity_id.is_empty() {
         let found = store::activities::find(on, device.workspace, &asked.activity_id).await?;
@@ -139,9 +136,9 @@ async fn add(
 ) -> Result<(Subscription, Shard)> {
     let Registration { device, token, now, .. } = registration;
     let wanted = newest_marked(tx, activity.key, activity.run).await?;
-    let mut rooms =
-        Rooms::new(store::shards::of_run_with_room(tx, activity.key, activity.run).await?);
     let place = expand::place(activity, device, token.environment);
+    let room = store::shards::with_room(tx, &place).await?;
+    let mut rooms = Rooms::new(room.into_iter().collect());
     let shard = rooms.take(activity.workspace, place, wanted).clone();
     let mut subscription = expand::new_subscription(activity, device, place, shard.id, *now);
     if shows_newest {
@@ -160,6 +157,10 @@ async fn add(
 }
 
 impl Registration {
+    fn is_app_started(&self) -> bool {
+        self.asked.attributes.is_some() || self.asked.content.is_some()
+    }
+
     async fn activity_type(&self, tx: &Tx, of: Option<&Activity>) -> Result<ActivityType> {
         let name = of.map_or(&self.asked.activity_type, |activity| &activity.activity_type);
         crate::service::activities::activity_type(tx, self.device.workspace, name, self.now).await

@@ -32,6 +32,7 @@ pub struct Model {
     pub locale: String,
     pub created_at: i64,
     pub last_seen_at: i64,
+    pub deleted_at: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -62,6 +63,7 @@ impl From<Device> for Model {
             locale: row.description.locale,
             created_at: row.created_at.0,
             last_seen_at: row.last_seen_at.0,
+            deleted_at: row.deleted_at.map(|at| at.0),
         }
     }
 }
@@ -96,6 +98,7 @@ impl TryFrom<Model> for Device {
             },
             created_at: Time(model.created_at),
             last_seen_at: Time(model.last_seen_at),
+            deleted_at: model.deleted_at.map(Time),
         })
     }
 }

@@ -76,13 +76,9 @@ impl Connector {
             ("default_transaction_isolation", "read committed".to_owned()),
             ("default_transaction_read_only", on(purpose == Purpose::Read)),
         ]);
-        let acquire = match purpose {
-            Purpose::Settle => within,
-            Purpose::Read | Purpose::Accept | Purpose::Migrate => within.min(CONNECT_TIMEOUT),
-        };
         let pool = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(acquire)
+            .acquire_timeout(within.min(CONNECT_TIMEOUT))
             .idle_timeout(Some(IDLE_MAX))
             .max_lifetime(Some(LIFE_MAX))
             .test_before_acquire(false)

@@ -23,10 +23,24 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The connections of one lane, and who waits for them.
 pub(super) struct Share {
     pool: DatabaseConnection,
-    timeout: Duration,
+    bounds: Bounds,
+    /// Writes that wait or run.
     places: Arc<Semaphore>,
+    /// Writes that run: as many as there are connections, so that whoever asks for one waits for the server alone.
+    turns: Semaphore,
     commits: Arc<AtomicU64>,
     closing: CancellationToken,
+}
+
+/// What a lane may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// How many writes run at the same time.
+    pub(super) connections: u32,
+    /// How many wait or run.
+    pub(super) writes_max: usize,
+    /// The longest that one takes, all told.
+    pub(super) timeout: Duration,
 }
 
 /// Why an attempt came to nothing.
@@ -40,14 +54,10 @@ enum Failed {
 }
 
 impl Share {
-    pub(super) fn new(
-        pool: DatabaseConnection,
-        timeout: Duration,
-        queue_max: usize,
-        commits: Arc<AtomicU64>,
-    ) -> Self {
-        let places = Arc::new(Semaphore::new(queue_max.max(1)));
-        Share { pool, timeout, places, commits, closing: CancellationToken::new() }
+    pub(super) fn new(pool: DatabaseConnection, bounds: Bounds, commits: Arc<AtomicU64>) -> Self {
+        let places = Arc::new(Semaphore::new(bounds.writes_max.max(1)));
+        let turns = Semaphore::new(usize::try_from(bounds.connections).unwrap_or(1).max(1));
+        Share { pool, bounds, places, turns, commits, closing: CancellationToken::new() }
     }
 
     /// Runs the write in a task of its own, so that it ends in one way whatever becomes of who asked for it.
@@ -92,7 +102,10 @@ impl Share {
     where
         F: for<'a> Fn(&'a Tx) -> BoxFuture<'a, Result<T>>,
     {
-        let deadline = Instant::now() + self.timeout;
+        let deadline = Instant::now() + self.bounds.timeout;
+        let Ok(Ok(_turn)) = timeout_at(deadline, self.turns.acquire()).await else {
+            return Some(Err(overloaded()));
+        };
         let mut pause = PAUSE;
         for attempt in 1.. {
             if reply.is_closed() {
