@@ -7,6 +7,7 @@ mod app;
 mod message;
 mod parcel;
 mod screen;
+mod sync;
 
 pub(crate) use parcel::Parcel;
 
@@ -45,6 +46,8 @@ pub(super) struct Android {
     /// FCM had to give up what it kept.
     gave_up: bool,
     deleted_messages: i64,
+    /// The person stopped the app by force, so it may have missed something.
+    pub(super) was_stopped: bool,
     /// What the app remembers of activities, the oldest first.
     known: Vec<Known>,
 }
@@ -115,6 +118,7 @@ impl Android {
             pending: Vec::new(),
             gave_up: false,
             deleted_messages: 0,
+            was_stopped: false,
             known: Vec::new(),
         })
     }
