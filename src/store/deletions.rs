@@ -1,7 +1,7 @@
 //! Removing what was deleted, a bounded number of rows at a time.
 
 use super::delivery_counts;
-use super::entity::{expansion, revision, shard, subscription, token};
+use super::entity::{expansion, recipient, revision, shard, subscription, token};
 use super::on::{On, Tx};
 use crate::domain::ids::ActivityKey;
 use crate::domain::revision::Run;
@@ -30,6 +30,11 @@ pub async fn remove_runs(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64)
     shard::Entity::delete_many()
         .filter(shard::Column::ActivityKey.eq(activity.0))
         .filter(shard::Column::Run.lte(up_to))
+        .exec(&tx.handle().db)
+        .await?;
+    recipient::Entity::delete_many()
+        .filter(recipient::Column::ActivityKey.eq(activity.0))
+        .filter(recipient::Column::Run.lte(up_to))
         .exec(&tx.handle().db)
         .await?;
     expansion::Entity::delete_many()
