@@ -30,6 +30,10 @@ const FIRST_WITH_LIVE_UPDATES: i32 = 36;
 const API_LEVELS: std::ops::RangeInclusive<i32> = 26..=99;
 
 /// What only a phone with Android has.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with one another"
+)]
 pub(super) struct Android {
     api_level: i32,
     project_id: Arc<str>,
