@@ -195,7 +195,8 @@ func end(ctx context.Context, activities tidings.LiveActivityServiceClient, id s
 	if err != nil {
 		return err
 	}
-	fmt.Printf("ended: revision %d, off the screen at %s\n", answer.Revision, answer.DismissTime.AsTime().Format(time.RFC3339))
+	off := answer.DismissTime.AsTime().Format(time.RFC3339)
+	fmt.Printf("ended: revision %d, off the screen at %s\n", answer.Revision, off)
 	return nil
 }
 

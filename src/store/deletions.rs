@@ -32,14 +32,14 @@ pub async fn remove_runs(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64)
         .filter(shard::Column::Run.lte(up_to))
         .exec(&tx.handle().db)
         .await?;
-    expansion::Entity::delete_many()
-        .filter(expansion::Column::ActivityKey.eq(activity.0))
-        .filter(expansion::Column::Run.lte(up_to))
-        .exec(&tx.handle().db)
-        .await?;
     recipient::Entity::delete_many()
         .filter(recipient::Column::ActivityKey.eq(activity.0))
         .filter(recipient::Column::Run.lte(up_to))
+        .exec(&tx.handle().db)
+        .await?;
+    expansion::Entity::delete_many()
+        .filter(expansion::Column::ActivityKey.eq(activity.0))
+        .filter(expansion::Column::Run.lte(up_to))
         .exec(&tx.handle().db)
         .await?;
     delivery_counts::forget_runs(tx, activity, up_to).await?;

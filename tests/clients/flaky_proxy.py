@@ -1,6 +1,6 @@
 """A proxy that breaks its first connection when the answer to the first call is on its way.
 
-So the server has done what was asked and the client does not know it: only a repeat with the same `request_id` is right.
+So the server has done what was asked, and the client does not know: only a repeat with the same `request_id` is right.
 """
 
 import contextlib

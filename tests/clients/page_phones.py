@@ -1,6 +1,8 @@
 """The phones behind the pages for app teams: what their placeholders stand for."""
 
 import contextlib
+import dataclasses
+import json
 from collections.abc import Callable, Iterator
 
 import grpc
@@ -9,20 +11,21 @@ import processes
 
 from tidings.simulator.v1 import phone_pb2, simulator_service_pb2 as control_pb2
 from tidings.simulator.v1.simulator_service_pb2_grpc import SimulatorServiceStub
-from tidings.v1 import app_service_pb2, app_service_pb2_grpc, device_pb2
+from tidings.v1 import app_service_pb2 as app_pb2
+from tidings.v1 import app_service_pb2_grpc, device_pb2
 
 Words = dict[str, Callable[[], str]]
 
-BUNDLE = "com.example.flights"
+APP = "com.example.flights"
 TYPE = "flight_status"
 SECONDS = 60
 STRING = phone_pb2.FIELD_KIND_STRING
 
 
-class Iphone:
-    """An iPhone whose app draws flights and calls nobody: the page's requests are what it would say."""
+class Phone:
+    """A phone whose app draws flights and calls nobody: the page's requests are what it would say."""
 
-    def __init__(self, simulator: SimulatorServiceStub):
+    def __init__(self, simulator: SimulatorServiceStub, **more):
         self.simulator = simulator
         template = phone_pb2.Template(
             activity_type=TYPE,
@@ -30,14 +33,26 @@ class Iphone:
             attributes=[phone_pb2.Field(name="flight", kind=STRING)],
             content=[phone_pb2.Field(name="status", kind=STRING)],
         )
-        spec = phone_pb2.PhoneSpec(
-            device_id="install-4711",
-            bundle_id=BUNDLE,
-            os_version="18.2",
-            world=phone_pb2.WORLD_SANDBOX,
-            templates=[template],
-        )
+        spec = phone_pb2.PhoneSpec(device_id="install-4711", bundle_id=APP, templates=[template], **more)
         self.phone = simulator.CreatePhone(control_pb2.CreatePhoneRequest(spec=spec), timeout=SECONDS).phone
+
+    def changes(self) -> Iterator[phone_pb2.Phone]:
+        """The phone as it is, and again after each change."""
+        request = control_pb2.WatchPhonesRequest(phone_ids=[self.phone.phone_id])
+        watch = self.simulator.WatchPhones(request, timeout=SECONDS)
+        try:
+            for message in watch:
+                yield message.phone
+        finally:
+            watch.cancel()
+        raise RuntimeError("the simulator stopped talking about the phone")
+
+
+class Iphone(Phone):
+    """An iPhone."""
+
+    def __init__(self, simulator: SimulatorServiceStub):
+        super().__init__(simulator, os_version="18.2", world=phone_pb2.WORLD_SANDBOX)
 
     def words(self) -> Words:
         """What the iOS page's placeholders stand for."""
@@ -46,20 +61,14 @@ class Iphone:
             "<update token>": lambda: self.card(0).update_token,
             "<Activity.id>": lambda: self.card(0).card_id,
             "<next update token>": self.rotate,
-            "<Activity.id of the app's own>": lambda: self.start(),
+            "<Activity.id of the app's own>": self.start,
             "<update token of the app's own>": lambda: self.card(1).update_token,
         }
 
     def card(self, number: int) -> phone_pb2.Card:
         """A card, as soon as it has a token."""
-        request = control_pb2.WatchPhonesRequest(phone_ids=[self.phone.phone_id])
-        watch = self.simulator.WatchPhones(request, timeout=SECONDS)
-        for message in watch:
-            cards = message.phone.cards
-            if len(cards) > number and cards[number].update_token:
-                watch.cancel()
-                return cards[number]
-        raise RuntimeError("the simulator stopped talking about the phone")
+        cards = (phone.cards for phone in self.changes())
+        return next(some[number] for some in cards if len(some) > number and some[number].update_token)
 
     def rotate(self) -> str:
         """The system replaces the token of the first card."""
@@ -76,32 +85,99 @@ class Iphone:
         )
         return self.simulator.StartActivity(request, timeout=SECONDS).card_id
 
+    def message(self, data: dict[str, str]) -> dict:
+        """FCM brings nothing to an iPhone."""
+        raise AssertionError(f"no message to an iPhone has {data}")
 
-def ios_app(channel: grpc.Channel, metadata, credential: control_pb2.Credential) -> str:
-    """Makes the app and its credential known; returns the app's id."""
-    apps = app_service_pb2_grpc.AppServiceStub(channel)
-    request = app_service_pb2.CreateAppRequest(name="Flights", platform=device_pb2.PLATFORM_IOS, bundle_id=BUNDLE)
-    app_id = apps.CreateApp(request, metadata=metadata, timeout=SECONDS).app.app_id
-    request = app_service_pb2.CreateCredentialRequest(
-        app_id=app_id, apns_key_p8=credential.key_p8, key_id=credential.key_id, team_id=credential.team_id
-    )
-    apps.CreateCredential(request, metadata=metadata, timeout=SECONDS)
-    return app_id
+    @staticmethod
+    def settings(info: control_pb2.GetInfoResponse) -> dict[str, str]:
+        """Every server of these tests is pointed at the simulator's APNs."""
+        return {}
+
+    @staticmethod
+    def app(info: control_pb2.GetInfoResponse) -> tuple[app_pb2.CreateAppRequest, app_pb2.CreateCredentialRequest]:
+        """The app as Tidings gets to know it."""
+        key = info.credential
+        return (
+            app_pb2.CreateAppRequest(name="Flights", platform=device_pb2.PLATFORM_IOS, bundle_id=APP),
+            app_pb2.CreateCredentialRequest(apns_key_p8=key.key_p8, key_id=key.key_id, team_id=key.team_id),
+        )
 
 
-PAGES = ["app-ios.md"]
+class AndroidPhone(Phone):
+    """A phone with Android 16."""
+
+    def __init__(self, simulator: SimulatorServiceStub):
+        super().__init__(simulator, android=phone_pb2.AndroidSpec(api_level=36))
+
+    def words(self) -> Words:
+        """What the Android page's placeholders stand for."""
+        return {"<FCM token>": lambda: self.phone.android.registration, "<next FCM token>": self.rotate}
+
+    def rotate(self) -> str:
+        """Google replaces the token."""
+        request = control_pb2.RotateTokenRequest(phone_id=self.phone.phone_id)
+        return self.simulator.RotateToken(request, timeout=SECONDS).token
+
+    def message(self, data: dict[str, str]) -> dict:
+        """The first message of that event and revision."""
+        names = ("tidings_activity_id", "tidings_event", "tidings_revision")
+        for _ in self.changes():
+            request = control_pb2.ListFcmSendsRequest(phone_id=self.phone.phone_id)
+            for send in self.simulator.ListFcmSends(request, timeout=SECONDS).sends:
+                message = json.loads(send.body)["message"]
+                if all(message["data"][name] == data[name] for name in names):
+                    return message
+        raise AssertionError("the simulator stopped talking about the phone")
+
+    @staticmethod
+    def settings(info: control_pb2.GetInfoResponse) -> dict[str, str]:
+        """Points a server at the simulator's FCM."""
+        return {"TIDINGS__FCM__BASE_URL": info.fcm_plain_url, "TIDINGS__FCM__TOKEN_URL": info.fcm_token_url}
+
+    @staticmethod
+    def app(info: control_pb2.GetInfoResponse) -> tuple[app_pb2.CreateAppRequest, app_pb2.CreateCredentialRequest]:
+        """The app as Tidings gets to know it."""
+        return (
+            app_pb2.CreateAppRequest(
+                name="Flights",
+                platform=device_pb2.PLATFORM_ANDROID,
+                package_name=APP,
+                fcm_project_id=info.project_id,
+            ),
+            app_pb2.CreateCredentialRequest(service_account_json=info.service_account_json),
+        )
+
+
+PAGES = {"app-ios.md": Iphone, "app-android.md": AndroidPhone}
+
+
+@dataclasses.dataclass
+class World:
+    """Where a page's requests go, and what its placeholders stand for."""
+
+    channel: grpc.Channel
+    key: str
+    words: Words
+    message: Callable[[dict[str, str]], dict]
 
 
 @contextlib.contextmanager
-def world(page: str, folder: str) -> Iterator[tuple[grpc.Channel, str, Words]]:
+def world(page: str, folder: str) -> Iterator[World]:
     """A server, a simulator and the phone of a page."""
+    kind = PAGES[page]
     control, address = processes.free_address(), processes.free_address()
-    with processes.simulator(folder, control) as apns:
-        simulator = SimulatorServiceStub(processes.connected(control, apns))
+    with processes.simulator(folder, control) as providers:
+        simulator = SimulatorServiceStub(processes.connected(control, providers))
         info = simulator.GetInfo(control_pb2.GetInfoRequest(), timeout=SECONDS)
-        with processes.server(folder, address, info) as server:
+        with processes.server(folder, address, info, kind.settings(info)) as server:
             key = server.wait_for(processes.KEY)
             channel = processes.connected(address, server)
+            apps = app_service_pb2_grpc.AppServiceStub(channel)
             metadata = (("authorization", f"Bearer {key}"),)
-            app_id = ios_app(channel, metadata, info.credential)
-            yield channel, key, {"<app id>": lambda: app_id} | Iphone(simulator).words()
+            app, credential = kind.app(info)
+            app_id = apps.CreateApp(app, metadata=metadata, timeout=SECONDS).app.app_id
+            credential.app_id = app_id
+            apps.CreateCredential(credential, metadata=metadata, timeout=SECONDS)
+            phone = kind(simulator)
+            yield World(channel, key, {"<app id>": lambda: app_id} | phone.words(), phone.message)

@@ -1,16 +1,15 @@
 """Runs every request of the pages for app teams against the built binary, and compares its answers with the pages.
 
 A request is a block that begins with ```json and the method, such as tidings.v1.DeviceService/RegisterDevice; the next
-block, ```json answer or ```json error, is what comes back. In both, "<words>" stand for a value that the page cannot
-know: the phone of the simulator has it, or an answer gave it first and it stays the same. "<a time>" is any time, and
-"…": "…" stands for fields that the page leaves out.
+block, ```json answer or ```json error, is what comes back, and ```json message what FCM brings to the phone. In all of
+them "<words>" stand for a value that the page cannot know: the simulated phone has it, or an answer gave it first and it
+stays the same. "<a time>" is any time, and "…": "…" stands for fields that the page leaves out.
 """
 
 import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable
 
 import grpc
 from google.protobuf import descriptor_pool, json_format, message_factory
@@ -36,34 +35,48 @@ SECONDS = 60
 class Page:
     """A page, and the words that are known so far."""
 
-    def __init__(self, channel: grpc.Channel, key: str, words: dict[str, Callable[[], str]]):
-        self.channel = channel
-        self.metadata = (("authorization", f"Bearer {key}"),)
-        self.words = words
+    def __init__(self, world: page_phones.World):
+        self.world = world
+        self.words = world.words
+        self.metadata = (("authorization", f"Bearer {world.key}"),)
         self.known: dict[str, str] = {}
 
     def run(self, text: str) -> int:
         """Sends every request; returns how many there were."""
-        blocks = [(found["head"], json.loads(found["body"])) for found in BLOCK.finditer(text)]
-        requests, answers = blocks[::2], blocks[1::2]
-        if not requests or len(requests) != len(answers):
-            raise AssertionError("the page has no requests, or one without an answer")
-        for (method, request), (kind, expected) in zip(requests, answers, strict=True):
-            if kind not in ("answer", "error"):
-                raise AssertionError(f"{method} is followed by {kind}")
-            outcome, answer = self.send(method, self.filled(request))
-            if outcome != kind:
-                raise AssertionError(f"{method}: {outcome}: {answer}")
-            self.compare(method, expected, answer)
-            print(f"ok: {method}")
-        return len(requests)
+        requests = 0
+        came_back: tuple[str, str, object] | None = None
+        for found in BLOCK.finditer(text):
+            head, body = found["head"], json.loads(found["body"])
+            if head == "message":
+                self.compare("the message", body, self.world.message(body["data"]))
+            elif head in ("answer", "error"):
+                self.check(head, body, came_back)
+                came_back = None
+            elif came_back is None:
+                came_back = (head, *self.send(head, self.filled(body)))
+                requests += 1
+            else:
+                raise AssertionError(f"{came_back[0]} has no answer on the page")
+        if not requests or came_back:
+            raise AssertionError("the page has no requests, or the last one has no answer")
+        return requests
+
+    def check(self, kind: str, expected: object, came_back: tuple[str, str, object] | None) -> None:
+        """Fails where the page says something else than what came back."""
+        if came_back is None:
+            raise AssertionError(f"an {kind} without its request: {expected}")
+        method, outcome, answer = came_back
+        if outcome != kind:
+            raise AssertionError(f"{method}: {outcome}: {answer}")
+        self.compare(method, expected, answer)
+        print(f"ok: {method}")
 
     def send(self, method: str, request: object) -> tuple[str, object]:
         """The outcome of a call, as JSON with the names of the proto files."""
         service, name = method.split("/")
         described = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
         kinds = [message_factory.GetMessageClass(kind) for kind in (described.input_type, described.output_type)]
-        call = self.channel.unary_unary(
+        call = self.world.channel.unary_unary(
             f"/{method}", request_serializer=kinds[0].SerializeToString, response_deserializer=kinds[1].FromString
         )
         message = json_format.ParseDict(request, kinds[0]())
@@ -134,8 +147,8 @@ def error_of(error: grpc.RpcError) -> dict:
 def run_page(name: str, folder: str) -> None:
     """One page on a server and a simulator of its own."""
     text = (processes.ROOT / "docs" / name).read_text("utf-8")
-    with page_phones.world(name, folder) as (channel, key, words):
-        requests = Page(channel, key, words).run(text)
+    with page_phones.world(name, folder) as world:
+        requests = Page(world).run(text)
     print(f"ok: {name}: {requests} requests, each answered as the page says")
 
 

@@ -81,6 +81,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
     let long = "x".repeat(257);
     let request = StartActivityRequest {
         request_id: long.clone(),
+        validate_only: false,
         activity_id: "a\u{0}b".to_owned(),
         activity_type: String::new(),
         external_id: long.clone(),

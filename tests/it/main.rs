@@ -13,6 +13,7 @@ mod contract;
 mod databases;
 mod declare;
 mod delivery;
+mod devices;
 mod flight;
 mod google;
 mod harness;

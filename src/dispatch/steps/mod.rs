@@ -19,7 +19,7 @@ mod sweep;
 mod tokens;
 
 pub use begin::begin;
-pub use close::{Closing, close_claim, postpone};
+pub use close::{Closing, close_claim, postpone, release};
 pub use expand::expand_batch;
 pub use follow::{arrive, follow_batch};
 pub use load::{Loaded, Planned, Work, load};

@@ -122,7 +122,8 @@ impl Phone {
     pub fn force_quit(&self) {
         self.act(|state, now, _| {
             state.running = false;
-            if state.android.is_some() {
+            if let Some(android) = &mut state.android {
+                android.was_stopped = true;
                 for card in state.cards.iter_mut().filter(|card| card.on_screen()) {
                     card.leave(CloseCause::ForceStop, now);
                 }
@@ -150,6 +151,10 @@ impl Phone {
                 .collect();
             for card_id in closed {
                 state.report_closed(&card_id);
+            }
+            let android = state.android.as_mut();
+            if android.is_some_and(|android| std::mem::take(&mut android.was_stopped)) {
+                state.ask_all();
             }
         });
     }

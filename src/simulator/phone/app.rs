@@ -12,7 +12,8 @@ use crate::proto::simulator_v1::{AppCall, CardState, CloseCause, PhoneSpec, Toke
 use crate::proto::v1::device_service_client::DeviceServiceClient;
 use crate::proto::v1::{
     ApnsEnvironment, FormFactor, Platform, RegisterDeviceRequest, RegisterTokenRequest,
-    RegisterTokenResponse, ReportActivityStateRequest, ReportedState, TokenKind, TokenResult,
+    RegisterTokenResponse, ReportActivityStateRequest, ReportedState, SyncDeviceRequest,
+    SyncDeviceResponse, TokenKind, TokenResult,
 };
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -33,6 +34,8 @@ pub(super) enum Call {
     DeviceToken,
     /// The registration of an app on Android.
     Registration { replaces: String },
+    /// All that the app knows, to learn what it has missed.
+    Sync,
     /// A push-to-start token.
     StartToken { attributes_type: String, replaces: String },
     /// The update token of a card.
@@ -46,6 +49,14 @@ enum Message {
     Device(Box<RegisterDeviceRequest>),
     Token(Box<RegisterTokenRequest>),
     Report(Box<ReportActivityStateRequest>),
+    Sync(Box<SyncDeviceRequest>),
+}
+
+/// What Tidings answered, where an app has to do something about it.
+enum Taken {
+    Noted,
+    Token(Box<RegisterTokenResponse>),
+    Synced(Box<SyncDeviceResponse>),
 }
 
 /// How Tidings is reached.
@@ -55,7 +66,7 @@ pub(super) struct Client {
 }
 
 /// What came of a call.
-type Answer = Result<Option<RegisterTokenResponse>, Status>;
+type Answer = Result<Taken, Status>;
 
 /// The client of a phone; none if its app talks to nobody.
 pub(super) fn client(spec: &PhoneSpec, hub: &Hub) -> anyhow::Result<Option<Client>> {
@@ -130,16 +141,21 @@ impl Client {
         match message {
             Message::Device(request) => {
                 let request = self.request(request.as_ref());
-                self.service.register_device(request).await.map(|_| None)
+                self.service.register_device(request).await.map(|_| Taken::Noted)
             }
             Message::Token(request) => {
                 let request = self.request(request.as_ref());
                 let answer = self.service.register_token(request).await?;
-                Ok(Some(answer.into_inner()))
+                Ok(Taken::Token(Box::new(answer.into_inner())))
             }
             Message::Report(request) => {
                 let request = self.request(request.as_ref());
-                self.service.report_activity_state(request).await.map(|_| None)
+                self.service.report_activity_state(request).await.map(|_| Taken::Noted)
+            }
+            Message::Sync(request) => {
+                let request = self.request(request.as_ref());
+                let answer = self.service.sync_device(request).await?;
+                Ok(Taken::Synced(Box::new(answer.into_inner())))
             }
         }
     }
@@ -171,6 +187,7 @@ impl State {
         match call {
             Call::Device => Some(Message::Device(Box::new(self.device()))),
             Call::DeviceToken => Some(self.device_token()),
+            Call::Sync => Some(Message::Sync(Box::new(self.all_known()))),
             Call::Registration { replaces } => self.registration(replaces).map(token),
             Call::StartToken { attributes_type, replaces } => {
                 self.start_token(attributes_type, replaces)
@@ -181,10 +198,8 @@ impl State {
             Call::CardToken { card_id, replaces } => self.card_token(card_id, replaces),
             Call::Report { card_id, state } => {
                 let device_id = self.spec.device_id.clone();
-                let of_apple = self.android.is_none();
-                let seen = &self.card(card_id)?.seen;
-                // On Android only what the app started itself has a name of the app's own.
-                let named = of_apple || seen.started_by_app;
+                let card = self.card(card_id)?;
+                let (seen, device_activity_id) = (&card.seen, card.name_of_the_app());
                 // Without an id there is nothing that Tidings could find it by.
                 (!seen.activity_id.is_empty()).then(|| {
                     Message::Report(Box::new(ReportActivityStateRequest {
@@ -192,7 +207,7 @@ impl State {
                         device_id,
                         activity_id: seen.activity_id.clone(),
                         run: (seen.run > 0).then_some(seen.run),
-                        device_activity_id: if named { card_id.clone() } else { String::new() },
+                        device_activity_id,
                         state: (*state).into(),
                     }))
                 })
@@ -291,6 +306,7 @@ impl State {
     fn settle(&mut self, call: &Call, answer: &Answer, attempts: i32, (now, hub): (Time, &Hub)) {
         let (method, card_id) = match call {
             Call::Device => ("RegisterDevice", ""),
+            Call::Sync => ("SyncDevice", ""),
             Call::StartToken { .. } | Call::DeviceToken | Call::Registration { .. } => {
                 ("RegisterToken", "")
             }
@@ -298,21 +314,23 @@ impl State {
             Call::Report { card_id, .. } => ("ReportActivityState", card_id.as_str()),
         };
         let (code, detail) = match answer {
-            Ok(Some(token)) => (Code::Ok, token.result().as_str_name().to_owned()),
-            Ok(None) => (Code::Ok, String::new()),
+            Ok(Taken::Token(token)) => (Code::Ok, token.result().as_str_name().to_owned()),
+            Ok(Taken::Noted | Taken::Synced(_)) => (Code::Ok, String::new()),
             Err(status) => (status.code(), status.message().to_owned()),
         };
         let time = Some(stamp(now));
         let (method, card_id) = (method.to_owned(), card_id.to_owned());
         self.note_call(AppCall { time, method, card_id, code: code.into(), detail, attempts });
-        if let Call::CardToken { card_id, .. } = call {
-            self.settle_card(card_id, answer, (now, hub));
+        match (call, answer) {
+            (Call::CardToken { card_id, .. }, _) => self.settle_card(card_id, answer, (now, hub)),
+            (Call::Sync, Ok(Taken::Synced(answer))) => self.obey(answer, (now, hub)),
+            _ => {}
         }
     }
 
     fn settle_card(&mut self, card_id: &str, answer: &Answer, (now, hub): (Time, &Hub)) {
         let Some(card) = self.card(card_id) else { return };
-        let Ok(Some(taken)) = answer else {
+        let Ok(Taken::Token(taken)) = answer else {
             return card.seen.set_token_progress(TokenProgress::Failed);
         };
         card.seen.set_token_progress(TokenProgress::Registered);

@@ -322,6 +322,13 @@ impl Card {
         matches!(self.seen.state(), CardState::Active | CardState::Stale)
     }
 
+    /// The id by which the app knows it. On Android only what the app started itself has one.
+    pub(super) fn name_of_the_app(&self) -> String {
+        let named =
+            self.seen.started_by_app || self.seen.presentation() == Presentation::LiveActivity;
+        if named { self.seen.card_id.clone() } else { String::new() }
+    }
+
     /// A person can see it.
     pub(super) fn on_screen(&self) -> bool {
         self.lives() || self.seen.state() == CardState::Ended

@@ -7,6 +7,7 @@ mod app;
 mod message;
 mod parcel;
 mod screen;
+mod sync;
 
 pub(crate) use parcel::Parcel;
 
@@ -29,6 +30,10 @@ const FIRST_WITH_LIVE_UPDATES: i32 = 36;
 const API_LEVELS: std::ops::RangeInclusive<i32> = 26..=99;
 
 /// What only a phone with Android has.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "switches that have nothing to do with one another"
+)]
 pub(super) struct Android {
     api_level: i32,
     project_id: Arc<str>,
@@ -45,6 +50,8 @@ pub(super) struct Android {
     /// FCM had to give up what it kept.
     gave_up: bool,
     deleted_messages: i64,
+    /// The person stopped the app by force, so it may have missed something.
+    pub(super) was_stopped: bool,
     /// What the app remembers of activities, the oldest first.
     known: Vec<Known>,
 }
@@ -115,6 +122,7 @@ impl Android {
             pending: Vec::new(),
             gave_up: false,
             deleted_messages: 0,
+            was_stopped: false,
             known: Vec::new(),
         })
     }

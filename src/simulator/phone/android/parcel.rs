@@ -6,13 +6,11 @@
 
 use super::super::super::fcm::Message;
 use super::super::super::hub::Hub;
-use super::super::app::Call;
 use super::super::state::State;
 use super::super::{Phone, Refusal};
 use super::message;
 use crate::clock::Time;
 use crate::proto::simulator_v1::{Drop, DropReason, ReleaseMessagesRequest};
-use crate::proto::v1::ReportedState;
 
 /// How many messages without a collapse key FCM keeps for an app.
 const PENDING_MAX: usize = 100;
@@ -139,21 +137,11 @@ impl State {
         }
     }
 
-    /// `FirebaseMessagingService.onDeletedMessages`: the app tells Tidings who it is and what it shows.
+    /// `FirebaseMessagingService.onDeletedMessages`: the app asks Tidings what it has missed.
     fn messages_deleted(&mut self) {
         let Some(android) = self.android.as_mut().filter(|_| self.running) else { return };
         android.deleted_messages += 1;
-        self.outbox.push(Call::Device);
-        self.register_app(String::new());
-        let shown: Vec<String> = self
-            .cards
-            .iter()
-            .filter(|card| card.lives())
-            .map(|card| card.seen.card_id.clone())
-            .collect();
-        for card_id in shown {
-            self.outbox.push(Call::Report { card_id, state: ReportedState::Active });
-        }
+        self.ask_all();
     }
 
     fn lose(&mut self, parcel: &Parcel, reason: DropReason, now: Time) {

@@ -20,6 +20,7 @@ pub(super) enum Said {
     Device(v1::RegisterDeviceRequest),
     Token(v1::RegisterTokenRequest),
     Report(v1::ReportActivityStateRequest),
+    Sync(v1::SyncDeviceRequest),
 }
 
 /// The server, as its test sees it.
@@ -34,6 +35,7 @@ struct Notes {
     /// Refusals that wait to be given, the last one first.
     refusals: Mutex<Vec<Code>>,
     result: Mutex<TokenResult>,
+    synced: Mutex<v1::SyncDeviceResponse>,
 }
 
 impl Tidings {
@@ -46,6 +48,7 @@ impl Tidings {
             said: watch::Sender::new(Vec::new()),
             refusals: Mutex::default(),
             result: Mutex::new(TokenResult::Registered),
+            synced: Mutex::default(),
         });
         let address = socket.local_addr().unwrap();
         let tidings = Self { notes, address };
@@ -70,6 +73,11 @@ impl Tidings {
 
     pub(super) fn answer(&self, result: TokenResult) {
         *lock(&self.notes.result) = result;
+    }
+
+    /// What an app that asks what it has missed is told.
+    pub(super) fn answer_sync(&self, answer: v1::SyncDeviceResponse) {
+        *lock(&self.notes.synced) = answer;
     }
 
     pub(super) fn said(&self) -> Vec<Said> {
@@ -165,9 +173,10 @@ impl DeviceService for Tidings {
 
     async fn sync_device(
         &self,
-        _: Request<v1::SyncDeviceRequest>,
+        request: Request<v1::SyncDeviceRequest>,
     ) -> Answer<v1::SyncDeviceResponse> {
-        Err(Status::unimplemented("no app calls it"))
+        self.note(request, Said::Sync)?;
+        Ok(Response::new(lock(&self.notes.synced).clone()))
     }
 
     async fn delete_device(

@@ -1,10 +1,13 @@
 //! What apps on Android say to Tidings.
 
-use super::super::tidings::Tidings;
+use super::super::tidings::{Said, Tidings};
 use crate::proto::simulator_v1::{
     self as sim, AndroidSpec, DropReason, RotateTokenRequest, StartActivityRequest, TokenProgress,
 };
-use crate::proto::v1::{ApnsEnvironment, Platform, ReportedState, TokenKind, TokenResult};
+use crate::proto::v1::{
+    ApnsEnvironment, CardAction, MissingCard, Platform, ReportedState, Subscription,
+    SubscriptionState, SyncDeviceResponse, SyncedCard, TokenKind, TokenResult,
+};
 use crate::simulator::Phone;
 use crate::simulator::message_sender::{World, gates, reasons, registration};
 use crate::simulator::sender::PATIENCE;
@@ -195,7 +198,7 @@ async fn an_app_starts_what_the_person_allows_and_ends_what_has_ended_for_tiding
     phone.set_notifications_enabled(false);
     assert!(phone.start_activity(&start()).is_err());
     let said = tidings.heard(5).await;
-    assert!(said.iter().any(|said| matches!(said, super::super::tidings::Said::Device(device)
+    assert!(said.iter().any(|said| matches!(said, Said::Device(device)
         if device.notifications_permission == Some(false))));
 }
 
@@ -217,21 +220,86 @@ async fn a_registration_that_is_held_back_comes_with_what_the_app_started() {
 }
 
 #[tokio::test]
-async fn an_app_whose_messages_were_deleted_says_who_it_is_and_what_it_shows() {
+async fn an_app_whose_messages_were_deleted_asks_what_it_has_missed_and_obeys() {
     let world = World::new().await;
     let tidings = Tidings::start().await;
     let phone = phone(&world, &tidings).await;
-    world.say(&phone, &world.at(1, "start")).await;
-    tidings.heard(3).await;
+    for (activity_id, revision) in [("old", 1), ("over", 2), ("kept", 3)] {
+        let mut data = world.at(revision, "start");
+        data["tidings_activity_id"] = json!(activity_id);
+        world.say(&phone, &data).await;
+    }
+    tidings.heard(5).await;
+    tidings.answer_sync(missed());
     phone.set_online(false);
     for revision in 2..=102 {
         world.say(&phone, &world.at(revision, "update")).await;
     }
     phone.set_online(true);
     let said = tidings.heard(6).await;
-    assert_eq!(said[3].device().device_id, phone.snapshot().device_id);
-    assert_eq!(said[4].token().token, registration(&phone));
-    assert_eq!(said[5].report().state(), ReportedState::Active);
+    let Said::Sync(sync) = &said[5] else { panic!("{said:?}") };
+    assert_eq!(sync.tokens[0].token, registration(&phone));
+    let cards: Vec<_> = sync.cards.iter().map(|card| (card.run, card.revision)).collect();
+    assert_eq!(cards, [(Some(2), Some(1)), (Some(2), Some(2)), (Some(2), Some(3))]);
+    let obeyed = |phone: &sim::Phone| phone.cards.len() == 4;
+    let seen = phone.wait_for(PATIENCE, obeyed).await.unwrap();
+    let now: Vec<_> = seen.cards.iter().map(|card| (card.on_screen, card.revision)).collect();
+    assert_eq!(now, [(true, 7), (false, 2), (true, 3), (true, 9)]);
+    assert_eq!(seen.cards[3].activity_id, "missing");
+    let mut data = world.at(7, "update");
+    data["tidings_activity_id"] = json!("old");
+    world.say(&phone, &data).await;
+    assert_eq!(reasons(&phone).last(), Some(&DropReason::Duplicate));
+}
+
+fn missed() -> SyncDeviceResponse {
+    let card = |activity_id: &str, action: CardAction, revision: i64| SyncedCard {
+        activity_id: activity_id.into(),
+        run: 2,
+        action: action.into(),
+        revision,
+        content_state_json: r#"{"gate":"C7","seat":1}"#.into(),
+        ..SyncedCard::default()
+    };
+    let missing = |activity_id: &str, state: SubscriptionState| MissingCard {
+        subscription: Some(Subscription {
+            activity_id: activity_id.into(),
+            run: 2,
+            wanted_revision: 9,
+            state: state.into(),
+            ..Subscription::default()
+        }),
+        activity_type: "flight_status".into(),
+        content_state_json: r#"{"gate":"C9","seat":1}"#.into(),
+        ..MissingCard::default()
+    };
+    SyncDeviceResponse {
+        cards: vec![
+            card("old", CardAction::Update, 7),
+            card("over", CardAction::End, 2),
+            card("kept", CardAction::Keep, 8),
+            card("unknown", CardAction::Update, 7),
+        ],
+        missing: vec![
+            missing("missing", SubscriptionState::Active),
+            missing("on-its-way", SubscriptionState::PendingStart),
+            missing("kept", SubscriptionState::Active),
+        ],
+        ..SyncDeviceResponse::default()
+    }
+}
+
+#[tokio::test]
+async fn an_app_that_was_stopped_by_force_asks_when_it_is_opened() {
+    let world = World::new().await;
+    let tidings = Tidings::start().await;
+    let phone = phone(&world, &tidings).await;
+    phone.launch();
+    assert_eq!(tidings.heard(4).await.len(), 4, "there is nothing to ask");
+    phone.force_quit();
+    phone.launch();
+    let said = tidings.heard(7).await;
+    assert!(matches!(&said[6], Said::Sync(sync) if sync.cards.is_empty()), "{said:?}");
 }
 
 #[tokio::test]
