@@ -135,7 +135,6 @@ async fn how_an_activity_should_be_is_checked_as_its_start_is() {
         stale_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
         relevance_score: Some(f64::NAN),
         expected_revision: Some(-1),
-        validate_only: false,
         observed_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
         ..ApplyActivityRequest::default()
     };
