@@ -45,14 +45,7 @@ pub fn take(
 ) -> bool {
     match (subscription.state, arrival) {
         (_, Arrival::Beside) => false,
-        (State::Unreachable, _) => {
-            if startable {
-                subscription.touch(shard, now);
-                subscription.turn(State::PendingStart, None, Cause::Device);
-            }
-            startable
-        }
-        (State::Invalidated, _) if !subscription.may_show() => {
+        (State::Unreachable | State::Invalidated, _) if !subscription.may_show() => {
             if startable {
                 forget_failures(subscription, shard, now);
                 subscription.turn(State::PendingStart, None, Cause::Device);
@@ -63,7 +56,7 @@ pub fn take(
             send_once_more(subscription, shard, now);
             true
         }
-        (State::PendingStart, _) => {
+        (State::PendingStart, _) | (State::Active, Arrival::First) => {
             forget_failures(subscription, shard, now);
             true
         }
@@ -77,11 +70,7 @@ pub fn take(
             }
             true
         }
-        (State::Active, Arrival::First) => {
-            forget_failures(subscription, shard, now);
-            true
-        }
-        (State::Ended | State::Dismissed | State::PendingToken, _) => false,
+        (State::Unreachable | State::Ended | State::Dismissed | State::PendingToken, _) => false,
     }
 }
 
