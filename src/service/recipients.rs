@@ -114,7 +114,7 @@ pub async fn add(
             Ok(counted)
         })
     });
-    announced(service, decided.await?)
+    Ok(announced(service, decided.await?))
 }
 
 /// Takes recipients out of a running activity.
@@ -138,7 +138,7 @@ pub async fn remove(
             Ok(counted)
         })
     });
-    announced(service, decided.await?)
+    Ok(announced(service, decided.await?))
 }
 
 type Rule = fn(&Activity, join::Asked, join::Known<'_>, Time) -> Result<join::Changed>;
@@ -164,12 +164,12 @@ async fn decide(
 }
 
 /// Rings for what was changed.
-fn announced(service: &Service, answered: Answered<Counted>) -> Result<Answered<Counted>> {
+fn announced(service: &Service, answered: Answered<Counted>) -> Answered<Counted> {
     if !answered.replayed {
         service.bus.ring(Ring::Work);
         service.bus.ring(Ring::Activity(ActivityKey(answered.answer.activity)));
     }
-    Ok(answered)
+    answered
 }
 
 impl Counted {

@@ -98,6 +98,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         relevance_score: Some(f64::NAN),
         expected_revision: Some(-1),
         audience_mode: 9,
+        validate_only: false,
     };
     let fields = [
         "request_id",
