@@ -96,6 +96,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         stale_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
         relevance_score: Some(f64::NAN),
         expected_revision: Some(-1),
+        validate_only: false,
     };
     let fields = [
         "request_id",
