@@ -106,6 +106,13 @@ impl Clock {
         }
     }
 
+    /// Goes on from the present of others, such as the database that several replicas share. What was told before is
+    /// not taken back.
+    pub fn follow(&self, present: Time) {
+        let ahead = present.0.saturating_sub(self.wall());
+        self.shared.ahead.store(ahead, Ordering::Relaxed);
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn wall(&self) -> i64 {
         match &self.shared.source {
@@ -130,6 +137,17 @@ mod tests {
         assert_eq!(clock.now(), Time::from_seconds(1_061));
         clock.advance(Duration::from_secs(1));
         assert_eq!(clock.now(), Time::from_seconds(1_062));
+    }
+
+    #[test]
+    fn a_clock_that_follows_another_tells_its_time_and_never_an_earlier_one() {
+        let clock = Clock::manual(Time::from_seconds(1_000));
+        clock.follow(Time::from_seconds(1_007));
+        assert_eq!(clock.now(), Time::from_seconds(1_007));
+        clock.follow(Time::from_seconds(1_005));
+        assert_eq!(clock.now(), Time::from_seconds(1_007));
+        clock.advance(Duration::from_secs(3));
+        assert_eq!(clock.now(), Time::from_seconds(1_008));
     }
 
     #[test]

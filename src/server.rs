@@ -58,7 +58,9 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
     }
     let embedded = config.database.path().map(Path::new);
     let keys = keys::load(&store, &config.security, embedded).await?;
-    if let Some(mark) = store::clock::load(store.reader()).await? {
+    if store.is_shared() {
+        clock.follow(store::clock::now(store.reader(), &clock).await?);
+    } else if let Some(mark) = store::clock::load(store.reader()).await? {
         clock.go_on_from(mark);
     }
     let bus = Bus::new();

@@ -64,6 +64,10 @@ async fn devices(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         )
         .to_owned();
     tables::create(manager, table).await?;
+    device_indexes(manager).await
+}
+
+async fn device_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     let index = Index::create()
         .name("devices_by_device_id")
         .table("devices")

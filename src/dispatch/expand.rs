@@ -19,12 +19,15 @@ impl Dispatcher {
             let pending =
                 store::expansions::pending_all_workspaces(self.reader(), EXPANSIONS_AT_ONCE)
                     .await?;
-            if pending.is_empty() {
-                return Ok(());
-            }
+            let mut is_any = !pending.is_empty();
             let batches = pending.into_iter().map(|expansion| self.expand(expansion));
             let batches = stream::iter(batches).buffer_unordered(BATCHES_AT_ONCE);
             batches.try_collect::<()>().await?;
+            is_any |= self.follow_segments().await?;
+            is_any |= self.look_at_arrivals().await?;
+            if !is_any {
+                return Ok(());
+            }
             // Nobody else waits for the rest of a large audience: not the clock's mark, not new content, and not shards
             // that are ready.
             self.sweep().await?;

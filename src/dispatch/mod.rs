@@ -1,14 +1,16 @@
 //! Closes gaps: looks at what is wanted and what was delivered, sends the difference, records what came of it.
 //!
 //! May import `store`, `provider`, `bus` and `domain`. There is no queue of messages: a bell or a sweep says that
-//! something may be due, and the tables say what. One sender per shard: embedded, claims live in memory.
+//! something may be due, and the tables say what. One sender per shard: [`claims`] says how.
 //!
 //! ```text
 //! mark ──> expand ──> claim ──> send (begin starts, push) ──> settle slices ──> finish
 //! ```
 
+mod claims;
 mod credentials;
 mod expand;
+mod live;
 mod mark;
 mod purge;
 pub mod retention;
@@ -19,18 +21,17 @@ mod shard_task;
 pub mod steps;
 mod sweep;
 
-use crate::bus::{Bus, Ring};
+use crate::bus::Bus;
 use crate::clock::Clock;
-use crate::domain::ids::ShardId;
 use crate::domain::plan::Present;
 use crate::error::Result;
 use crate::provider::apns::Apns;
 use crate::provider::fcm::Fcm;
 use crate::secrets::Keyring;
 use crate::store::{self, Store};
-use std::collections::HashSet;
+use claims::Claim;
+use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -62,7 +63,7 @@ struct Shared {
     clock_mark_ms: AtomicI64,
     purge_at_ms: AtomicI64,
     segments_swept_ms: AtomicI64,
-    claimed: Mutex<HashSet<ShardId>>,
+    claims: claims::Claims,
     shards: Arc<Semaphore>,
     unsettled: Arc<Semaphore>,
     credentials: credentials::Cache,
@@ -81,12 +82,6 @@ pub struct Parts {
     pub bus: Bus,
 }
 
-/// A shard that nobody else may send to while this lives.
-struct Claim {
-    dispatcher: Dispatcher,
-    shard: ShardId,
-}
-
 impl Dispatcher {
     /// A dispatcher at rest.
     pub fn new(parts: Parts) -> Self {
@@ -103,7 +98,7 @@ impl Dispatcher {
             clock_mark_ms: AtomicI64::new(i64::MIN / 2),
             purge_at_ms: AtomicI64::new(i64::MIN),
             segments_swept_ms: AtomicI64::new(i64::MIN / 2),
-            claimed: Mutex::default(),
+            claims: claims::Claims::default(),
             shards: Arc::new(Semaphore::new(SHARDS_AT_ONCE)),
             unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
             tasks: TaskTracker::new(),
@@ -114,6 +109,7 @@ impl Dispatcher {
 
     /// Works until `stop` is called. What a crash left behind is found like everything else: in the tables.
     pub async fn run(&self) {
+        self.keep_leases();
         let mut bell = self.shared.bus.subscribe_work();
         while !self.shared.stop.is_cancelled() {
             let pause = match self.step().await {
@@ -146,10 +142,9 @@ impl Dispatcher {
         self.claim_all().await?;
         self.purge().await?;
         self.sweep_segments().await?;
-        let now = self.shared.clock.now();
-        let claimed = self.claimed_shards();
-        let next = store::shards::next_due_all_workspaces(self.reader(), &claimed).await?;
-        let until_next = next.map_or(SWEEP_INTERVAL, |due_at| due_at.since(now));
+        let next = self.next_due().await?;
+        let until_next =
+            next.map_or(SWEEP_INTERVAL, |due_at| due_at.since(self.shared.clock.now()));
         Ok(until_next.clamp(Duration::from_millis(1), SWEEP_INTERVAL))
     }
 
@@ -159,17 +154,12 @@ impl Dispatcher {
             if free == 0 {
                 return Ok(());
             }
-            let claimed = self.claimed_shards();
-            let now = self.shared.clock.now();
-            let limit = u64::try_from(free).unwrap_or(u64::MAX);
-            let due =
-                store::shards::due_all_workspaces(self.reader(), now, limit, &claimed).await?;
-            if due.is_empty() {
+            let claims = self.claim_due(free).await?;
+            if claims.is_empty() {
                 return Ok(());
             }
-            for shard in due {
+            for claim in claims {
                 let Ok(permit) = Arc::clone(&self.shared.shards).try_acquire_owned() else { break };
-                let Some(claim) = self.claim(shard.id) else { continue };
                 self.shared.tasks.spawn(async move {
                     shard_task::run(claim).await;
                     drop(permit);
@@ -179,20 +169,6 @@ impl Dispatcher {
         Ok(())
     }
 
-    fn claim(&self, shard: ShardId) -> Option<Claim> {
-        let new = self.lock_claimed().insert(shard);
-        new.then(|| Claim { dispatcher: self.clone(), shard })
-    }
-
-    fn claimed_shards(&self) -> Vec<ShardId> {
-        self.lock_claimed().iter().copied().collect()
-    }
-
-    /// The set is whole after every statement, so a panic elsewhere does not spoil it.
-    fn lock_claimed(&self) -> MutexGuard<'_, HashSet<ShardId>> {
-        self.shared.claimed.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn reader(&self) -> &store::Reader {
         self.shared.store.reader()
     }
@@ -200,12 +176,5 @@ impl Dispatcher {
     fn present(&self) -> Present {
         let process_start_s = self.shared.process_start_s;
         Present { now: self.shared.clock.now(), process_start_s }
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.dispatcher.lock_claimed().remove(&self.shard);
-        self.dispatcher.shared.bus.ring(Ring::Work);
     }
 }

@@ -36,18 +36,18 @@ pub(super) struct UnderWay {
 }
 
 /// Writes the starts of a slice ahead and returns what may be sent.
-pub(super) async fn begin(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Result<Vec<Planned>> {
+pub(super) async fn begin(claim: &Claim, slice: Vec<Planned>) -> Result<Vec<Planned>> {
     let (starts, mut rest): (Vec<_>, Vec<_>) =
         slice.into_iter().partition(|planned| planned.plan.kind == Kind::Start);
     if starts.is_empty() {
         return Ok(rest);
     }
-    let (shard, now) = (work.shard.id, claim.dispatcher.shared.clock.now());
+    let (claimed, now) = ((claim.shard, claim.epoch), claim.dispatcher.shared.clock.now());
     let begun = claim
         .dispatcher
         .shared
         .store
-        .write(Lane::Settle, move |tx| Box::pin(steps::begin(tx, shard, starts.clone(), now)))
+        .write(Lane::Settle, move |tx| Box::pin(steps::begin(tx, claimed, starts.clone(), now)))
         .await?;
     rest.extend(begun);
     Ok(rest)

@@ -90,6 +90,7 @@ pub(super) async fn finish(
     let dispatcher = &claim.dispatcher;
     let closing = Arc::new(Closing {
         shard: work.shard.id,
+        lease: claim.epoch,
         goal: work.goal,
         counted,
         complete,
@@ -110,9 +111,9 @@ pub(super) async fn finish(
 
 /// Leaves the shard until then.
 pub(super) async fn postpone(claim: &Claim, until: Time) -> Result<()> {
-    let shard = claim.shard;
+    let claimed = (claim.shard, claim.epoch);
     let store = &claim.dispatcher.shared.store;
-    store.write(Lane::Settle, move |tx| Box::pin(steps::postpone(tx, shard, until))).await
+    store.write(Lane::Settle, move |tx| Box::pin(steps::postpone(tx, claimed, until))).await
 }
 
 const _: () = assert!(UNSETTLED_MAX <= 20_000, "the bound that ARCHITECTURE.md names");

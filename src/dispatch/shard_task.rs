@@ -31,6 +31,7 @@ pub(super) async fn run(claim: Claim) {
             () = tokio::time::sleep(FAULT_PAUSE) => {}
             () = claim.dispatcher.shared.stop.cancelled() => {}
         }
+        claim.release().await;
     }
 }
 
@@ -39,14 +40,17 @@ async fn deliver(claim: &Claim) -> Result<()> {
     let mut work = match steps::load(claim.dispatcher.reader(), claim.shard, present).await? {
         Loaded::Work(work) => work,
         Loaded::Postponed(until) => return settle::postpone(claim, until).await,
-        Loaded::Gone => return Ok(()),
+        Loaded::Gone => {
+            claim.release().await;
+            return Ok(());
+        }
     };
     let mut counted = Vec::new();
     let mut complete = true;
     let mut fault = None;
     let planned = std::mem::take(&mut work.planned);
     for slice in slices(planned) {
-        if claim.dispatcher.shared.stop.is_cancelled() {
+        if claim.dispatcher.shared.stop.is_cancelled() || !claim.may_send() {
             complete = false;
             break;
         }
@@ -74,7 +78,7 @@ fn slices(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
 
 /// Returns the pushes that count as delivered.
 async fn deliver_slice(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Result<Vec<Sent>> {
-    let slice = send::begin(claim, work, slice).await?;
+    let slice = send::begin(claim, slice).await?;
     if slice.is_empty() {
         return Ok(Vec::new());
     }

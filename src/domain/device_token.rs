@@ -93,7 +93,7 @@ fn send_once_more(subscription: &mut Subscription, shard: &Shard, now: Time) {
     exception.delivered = 0;
     exception.in_flight = None;
     subscription.alerted = subscription.alerted.max(delivered);
-    let reason = subscription.closing.then_some(Reason::ContactChanged);
+    let reason = subscription.reason_of_closing();
     subscription.turn(State::Active, reason, Cause::Device);
 }
 
@@ -138,7 +138,7 @@ fn lose(
         return None;
     }
     subscription.touch(shard, now);
-    let reason = if subscription.closing { Reason::ContactChanged } else { reason };
+    let reason = subscription.reason_of_closing().unwrap_or(reason);
     subscription.turn(State::Invalidated, Some(reason), cause);
     Some(Event::of(subscription, EventKind::SubscriptionInvalidated, now))
 }
@@ -181,7 +181,7 @@ pub fn join(
     if let Some(name) = name {
         subscription.card.device_activity_id = Some(name.to_owned());
     }
-    let reason = subscription.closing.then_some(Reason::ContactChanged);
+    let reason = subscription.reason_of_closing();
     subscription.turn(State::Active, reason, Cause::Device);
     let started =
         (!was_started).then(|| Event::of(subscription, EventKind::SubscriptionStarted, now));

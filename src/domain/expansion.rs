@@ -103,6 +103,13 @@ impl From<Members> for StoredMembers {
     }
 }
 
+impl Who {
+    /// The members of a segment.
+    pub fn is_segment(&self) -> bool {
+        matches!(self, Who::Segment(_))
+    }
+}
+
 impl Audience {
     /// The segment whose members it goes through.
     pub fn segment(&self) -> Option<SegmentKey> {

@@ -2,7 +2,7 @@
 
 use super::event::{Event, EventKind};
 use super::revision::Number;
-use super::shard::{Route, Shard};
+use super::shard::Shard;
 use super::subscription::{Card, Cause, Reason, State, Subscription};
 use crate::clock::Time;
 
@@ -69,9 +69,8 @@ pub fn come_again(
     let again = match subscription.state {
         State::Dismissed if comer.welcome == Welcome::Dismissed => Again::Restarts,
         State::Dismissed if subscription.is_of_another(comer.contact_key) => Again::Restarts,
-        State::Dismissed => Again::Nothing,
         State::Ended if subscription.has_left() || is_forgiven => Again::Restarts,
-        State::Ended => Again::Nothing,
+        State::Dismissed | State::Ended => Again::Nothing,
         _ if targeted_end && !is_forgiven => Again::Nothing,
         _ if !targeted_end && !subscription.closing => Again::Nothing,
         // Its end may be on its way: only a new card is sure to live.
@@ -97,8 +96,8 @@ pub fn come_again(
 /// app that shows what it is sent has one card per run, which the new start replaces.)
 fn rearm(subscription: &mut Subscription) {
     let card = std::mem::take(&mut subscription.card);
-    let is_one_of_many = subscription.place.route == Route::ApnsToken;
-    if subscription.state == State::Active && card.token.is_some() && is_one_of_many {
+    let is_another = !subscription.place.route.shares_token();
+    if subscription.state == State::Active && card.token.is_some() && is_another {
         subscription.second = Some(card);
     } else if let Card { device_activity_id: Some(id), .. } = card {
         subscription.closed_card = Some(id);

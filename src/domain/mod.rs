@@ -16,6 +16,7 @@ pub mod event;
 pub mod expand;
 pub mod expansion;
 pub mod ids;
+pub mod join;
 pub mod membership;
 pub mod outcome;
 pub mod payload;

@@ -6,7 +6,7 @@ use super::expansion::{Audience, Who};
 use super::ids::{ActivityKey, AppId, SegmentKey, WorkspaceId};
 use super::revision::{Number, Run};
 use super::segment::{SegmentKind, Version};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A way into the audience of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub struct Recipient {
     pub way: Way,
     /// Whoever comes this way later is started too, and who no longer does is ended. Never of a run that is over.
     pub live: bool,
-    /// The revision of the activity when it was named; ends for targets up to there do not concern who comes this way.
+    /// The revision of the activity when it was named; ends for targets up to there concern nobody who comes this way.
     pub since: Number,
     /// Of a segment: its version when it was named.
     pub as_of: Version,
     /// Of a segment: up to this version what changed was followed.
     pub followed: Version,
-    /// Of a segment: how far the changes after that were followed; empty at their beginning. Its meaning is the store's.
+    /// The revision of the activity when it was named; ends for targets up to there concern nobody who comes this way.
     pub cursor: String,
 }
 
@@ -53,11 +53,16 @@ pub struct Presence {
     pub removed: Option<Version>,
 }
 
-/// The ways that an audience opens.
+/// The ways that an audience opens, each once.
 pub fn ways(who: &Who) -> Vec<Way> {
+    let mut seen = HashSet::new();
+    let mut once = |named: &[String], way: fn(String) -> Way| {
+        let named = named.iter().filter(|name| seen.insert((*name).clone()));
+        named.cloned().map(way).collect()
+    };
     match who {
-        Who::ContactKeys(keys) => keys.iter().cloned().map(Way::Contact).collect(),
-        Who::DeviceIds(ids) => ids.iter().cloned().map(Way::Device).collect(),
+        Who::ContactKeys(keys) => once(keys, Way::Contact),
+        Who::DeviceIds(ids) => once(ids, Way::Device),
         Who::Segment(segment) => vec![Way::Segment(segment.key)],
         Who::AllDevices => vec![Way::Everyone],
     }

@@ -4,6 +4,7 @@ mod declare;
 mod dry_run;
 mod list;
 mod read;
+mod recipients;
 mod stream;
 mod watch;
 
@@ -17,10 +18,11 @@ use crate::domain::tenant::Scope;
 use crate::error;
 use crate::proto::v1::live_activity_service_server::LiveActivityService;
 use crate::proto::v1::{
-    ApplyActivityRequest, ApplyActivityResponse, DeleteActivityRequest, DeleteActivityResponse,
-    EndActivityRequest, EndActivityResponse, GetActivityRequest, GetActivityResponse,
-    ListActivitiesRequest, ListActivitiesResponse, ListSubscriptionsRequest,
-    ListSubscriptionsResponse, StartActivityRequest, StartActivityResponse, StreamUpdatesRequest,
+    AddRecipientsRequest, AddRecipientsResponse, ApplyActivityRequest, ApplyActivityResponse,
+    DeleteActivityRequest, DeleteActivityResponse, EndActivityRequest, EndActivityResponse,
+    GetActivityRequest, GetActivityResponse, ListActivitiesRequest, ListActivitiesResponse,
+    ListSubscriptionsRequest, ListSubscriptionsResponse, RemoveRecipientsRequest,
+    RemoveRecipientsResponse, StartActivityRequest, StartActivityResponse, StreamUpdatesRequest,
     StreamUpdatesResponse, UpdateActivityRequest, UpdateActivityResponse, WatchActivityRequest,
     WatchActivityResponse,
 };
@@ -76,6 +78,22 @@ impl LiveActivityService for Edge {
     ) -> Result<Response<DeleteActivityResponse>> {
         let (principal, request) = authorized(request, Scope::ActivitiesWrite)?;
         Ok(Response::new(self.delete(&principal, request).await?))
+    }
+
+    async fn add_recipients(
+        &self,
+        request: Request<AddRecipientsRequest>,
+    ) -> Result<Response<AddRecipientsResponse>> {
+        let (principal, request) = authorized(request, Scope::ActivitiesWrite)?;
+        Ok(Response::new(self.add(&principal, request).await?))
+    }
+
+    async fn remove_recipients(
+        &self,
+        request: Request<RemoveRecipientsRequest>,
+    ) -> Result<Response<RemoveRecipientsResponse>> {
+        let (principal, request) = authorized(request, Scope::ActivitiesWrite)?;
+        Ok(Response::new(self.remove(&principal, request).await?))
     }
 
     async fn get_activity(

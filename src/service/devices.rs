@@ -190,6 +190,9 @@ async fn register_within(
     let opened = before.obstacle().is_some() && device.obstacle().is_none();
     change.devices.push(device.clone());
     store::apply(tx, change).await?;
+    if created || device.contact_key != before.contact_key {
+        store::arrivals::note(tx, workspace, device.key).await?;
+    }
     if opened {
         let mut change = Change::default();
         super::tokens::rearm(tx, &device, &mut change, now).await?;

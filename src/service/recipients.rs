@@ -1,10 +1,18 @@
 //! Whom a run is for: audiences as they are asked for, and recipients that join and leave a run.
 
+use super::{Answered, Call, Service};
+use crate::bus::Ring;
+use crate::clock::Time;
+use crate::domain::activity::Activity;
+use crate::domain::asked::Expected;
 use crate::domain::expansion::{Audience, Members, Who};
-use crate::domain::ids::WorkspaceId;
+use crate::domain::ids::{ActivityKey, WorkspaceId};
+use crate::domain::revision::Run;
 use crate::domain::segment::SegmentKind;
+use crate::domain::{join, recipient};
 use crate::error::{Error, Result};
-use crate::store::{self, On};
+use crate::store::{self, On, Tx};
+use serde::{Deserialize, Serialize};
 
 /// An audience, checked for form.
 #[derive(Clone, Debug)]
@@ -65,5 +73,113 @@ pub fn field_of(kind: SegmentKind) -> &'static str {
     match kind {
         SegmentKind::ContactKeys => "contact_keys",
         SegmentKind::DeviceIds => "device_ids",
+    }
+}
+
+/// Recipients that join or leave, checked for form.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the words of live_activity_service.proto")]
+pub struct RecipientsAsked {
+    pub activity_id: String,
+    pub run: Option<Run>,
+    pub recipients: Named,
+    pub restart_dismissed: bool,
+}
+
+/// What became of recipients, and what is kept of it for a repeat of the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    activity: uuid::Uuid,
+    /// The run.
+    pub run: Run,
+    /// Those that were not as asked before.
+    pub changed: i64,
+    /// Those that were.
+    pub unchanged: i64,
+}
+
+/// Adds recipients to a running activity.
+pub async fn add(
+    service: &Service,
+    call: &Call,
+    asked: RecipientsAsked,
+) -> Result<Answered<Counted>> {
+    let workspace = call.workspace;
+    let decided = service.mutate(call, move |tx, now| {
+        let asked = asked.clone();
+        Box::pin(async move {
+            let (activity, changed) = decide(tx, workspace, asked, join::add, now).await?;
+            let counted = Counted::of(&activity, &changed);
+            store::apply(tx, changed.change).await?;
+            Ok(counted)
+        })
+    });
+    announced(service, decided.await?)
+}
+
+/// Takes recipients out of a running activity.
+pub async fn remove(
+    service: &Service,
+    call: &Call,
+    asked: RecipientsAsked,
+) -> Result<Answered<Counted>> {
+    let workspace = call.workspace;
+    let decided = service.mutate(call, move |tx, now| {
+        let asked = asked.clone();
+        Box::pin(async move {
+            let (activity, changed) = decide(tx, workspace, asked, join::remove, now).await?;
+            let counted = Counted::of(&activity, &changed);
+            let audiences = changed.change.expansions.iter().map(|leave| &leave.audience.who);
+            for who in audiences {
+                let run = (activity.key, activity.run);
+                store::recipients::remove(tx, run, &recipient::ways(who)).await?;
+            }
+            store::apply(tx, changed.change).await?;
+            Ok(counted)
+        })
+    });
+    announced(service, decided.await?)
+}
+
+type Rule = fn(&Activity, join::Asked, join::Known<'_>, Time) -> Result<join::Changed>;
+
+async fn decide(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    asked: RecipientsAsked,
+    rule: Rule,
+    now: Time,
+) -> Result<(Activity, join::Changed)> {
+    let activity = super::activities::existing(tx, workspace, &asked.activity_id).await?;
+    let run = (activity.key, activity.run);
+    let start = store::expansions::find(tx, run.0, run.1).await?;
+    let who = asked.recipients.resolve(tx, workspace).await?;
+    let recipients = store::recipients::known(tx, run, &recipient::ways(&who)).await?;
+    let segments = store::recipients::segments_of_run(tx, run.0, run.1).await?;
+    let known = join::Known { start: start.as_ref(), recipients: &recipients, segments };
+    let expected = Expected { revision: None, run: asked.run };
+    let asked = join::Asked { who, restart_dismissed: asked.restart_dismissed, expected };
+    let changed = rule(&activity, asked, known, now)?;
+    Ok((activity, changed))
+}
+
+/// Rings for what was changed.
+fn announced(service: &Service, answered: Answered<Counted>) -> Result<Answered<Counted>> {
+    if !answered.replayed {
+        service.bus.ring(Ring::Work);
+        service.bus.ring(Ring::Activity(ActivityKey(answered.answer.activity)));
+    }
+    Ok(answered)
+}
+
+impl Counted {
+    fn of(activity: &Activity, changed: &join::Changed) -> Self {
+        let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
+        Counted {
+            activity: activity.key.0,
+            run: activity.run,
+            changed: count(changed.changed),
+            unchanged: count(changed.unchanged),
+        }
     }
 }

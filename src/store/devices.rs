@@ -50,10 +50,13 @@ pub async fn remove(tx: &Tx, key: DeviceKey) -> Result<()> {
     Ok(())
 }
 
-/// Several by their keys, in no order. At most a thousand at once.
+/// Several by their keys, in order. At most a thousand at once.
 pub async fn by_keys(on: &impl On, keys: &[DeviceKey]) -> Result<Vec<Device>> {
-    let query = Entity::find().filter(Column::Key.is_in(keys.iter().map(|key| key.0)));
-    query.all(&on.handle().db).await?.into_iter().map(Device::try_from).collect()
+    let query = Entity::find()
+        .filter(Column::Key.is_in(keys.iter().map(|key| key.0)))
+        .order_by_asc(Column::Key);
+    let handle = on.handle();
+    handle.hold(query).all(&handle.db).await?.into_iter().map(Device::try_from).collect()
 }
 
 /// Those of a workspace that fit, oldest first.

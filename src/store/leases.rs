@@ -65,6 +65,21 @@ pub async fn claim(tx: &Tx, now: Time, owner: ReplicaId, limit: u64) -> Result<V
     Ok(leases.collect())
 }
 
+/// When the next shard is due that nobody has a lease of, of all tenants.
+pub async fn next_due(on: &impl On, now: Time) -> Result<Option<Time>> {
+    let is_free =
+        Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now.0));
+    let query = Entity::find()
+        .select_only()
+        .column(Column::DueAt)
+        .filter(Column::DueAt.is_not_null())
+        .filter(is_free)
+        .order_by_asc(Column::DueAt)
+        .limit(1);
+    let due_at: Option<Option<i64>> = query.into_tuple().one(&on.handle().db).await?;
+    Ok(due_at.flatten().map(Time))
+}
+
 /// Prolongs claims, each named by its shard and epoch, and returns the shards whose claims still were the newest.
 pub async fn renew(tx: &Tx, claims: &[(ShardId, i64)], now: Time) -> Result<Vec<ShardId>> {
     let epochs: HashMap<Uuid, i64> = claims.iter().map(|(id, epoch)| (id.0, *epoch)).collect();

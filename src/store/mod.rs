@@ -12,7 +12,6 @@ mod config;
 #[expect(unreachable_pub, reason = "the derives of SeaORM make public items of private rows")]
 mod entity;
 mod error;
-mod leases;
 mod members;
 mod migrate;
 mod on;
@@ -38,6 +37,7 @@ pub mod devices;
 pub mod events;
 pub mod expansions;
 pub mod keyring;
+pub mod leases;
 pub mod recipients;
 pub mod requests;
 pub mod retention;
@@ -146,6 +146,11 @@ impl Store {
             Database::Sqlite(sqlite) => sqlite.write(lane, closure).await,
             Database::Postgres(postgres) => postgres.write(lane, closure).await,
         }
+    }
+
+    /// Other replicas may work on the same database: who sends to a shard must have a lease of it.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.shared.database, Database::Postgres(_))
     }
 
     /// How many transactions were committed; fewer than writes where those share them.

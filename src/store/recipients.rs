@@ -1,5 +1,6 @@
 //! Recipients: whom runs are for, and in which audiences some devices are.
 
+use super::apply::upsert;
 use super::entity::recipient::{CONTACT, Column, DEVICE, EVERYONE, Entity, SEGMENT, columns};
 use super::entity::{segment, segment_member};
 use super::on::{On, Tx};
@@ -137,31 +138,29 @@ pub async fn live_runs_of(
     Ok(rows.into_iter().map(|(key, run)| (ActivityKey(key), run)).collect())
 }
 
-/// Live segments of runs whose members have changed since they were followed, with those segments, of all tenants.
-pub async fn behind_all_workspaces(
-    on: &impl On,
-    limit: usize,
-) -> Result<Vec<(Recipient, Segment)>> {
-    let mut behind = Vec::new();
-    for model in live_segments().all(&on.handle().db).await? {
-        let recipient = Recipient::try_from(model)?;
-        let Way::Segment(key) = recipient.way else { continue };
-        let segment = segment::Entity::find_by_id(key.0)
-            .filter(segment::Column::Version.gt(recipient.followed))
-            .one(&on.handle().db)
-            .await?;
-        if let Some(segment) = segment {
-            behind.push((recipient, Segment::try_from(segment)?));
-        }
-        if behind.len() == limit {
-            break;
-        }
-    }
-    Ok(behind)
+/// Live segments of runs whose members have changed since they were followed, of all tenants.
+pub async fn behind_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Recipient>> {
+    let is_it = Expr::col((segment::Entity, segment::Column::Key))
+        .eq(Expr::col((Entity, Column::SegmentKey)));
+    let has_changed = Expr::col((segment::Entity, segment::Column::Version))
+        .gt(Expr::col((Entity, Column::Followed)));
+    let changed = Query::select()
+        .expr(Expr::val(1))
+        .from(segment::Entity)
+        .and_where(is_it)
+        .and_where(has_changed)
+        .to_owned();
+    let query = live_segments().filter(Expr::exists(changed)).limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Recipient::try_from).collect()
 }
 
 pub(super) fn live_segments() -> Select<Entity> {
     Entity::find().filter(Expr::col(Column::Live)).filter(Column::Kind.eq(SEGMENT))
+}
+
+/// Adds one, or replaces its row.
+pub async fn put(tx: &Tx, row: Recipient) -> Result<()> {
+    upsert::<Entity, _>(tx, vec![row]).await
 }
 
 /// One as it is now; none where it is no recipient any more.

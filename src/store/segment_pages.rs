@@ -152,7 +152,9 @@ async fn of_one(
 }
 
 fn of_members(through: Through, members: Vec<&String>) -> Select<Entity> {
-    let query = Entity::find().filter(Column::WorkspaceId.eq(through.workspace.0));
+    let query = Entity::find()
+        .filter(Column::WorkspaceId.eq(through.workspace.0))
+        .filter(Column::DeletedAt.is_null());
     let query = match through.kind {
         SegmentKind::ContactKeys => query.filter(Column::ContactKey.is_in(members)),
         SegmentKind::DeviceIds => query.filter(Column::DeviceId.is_in(members)),

@@ -25,7 +25,13 @@ pub async fn find(
     query.one(&on.handle().db).await?.map(Segment::try_from).transpose()
 }
 
-/// The same, so that nobody else changes it before this transaction has ended: its versions are in the order of their
+/// One by its key.
+pub async fn by_key(on: &impl On, key: SegmentKey) -> Result<Option<Segment>> {
+    let query = Entity::find_by_id(key.0).filter(Column::DeletedAt.is_null());
+    query.one(&on.handle().db).await?.map(Segment::try_from).transpose()
+}
+
+/// One by the caller's id, so that nobody else changes it before this transaction has ended: its versions are in the order of their
 /// commits.
 pub async fn find_to_change(
     tx: &Tx,

@@ -164,6 +164,7 @@ facts! {
     tokens {
         every_field_of_a_device_comes_back,
         devices_are_listed_in_pages_and_filtered,
+        a_deleted_device_is_found_by_its_key_alone_until_it_is_removed,
         every_field_of_a_token_comes_back,
         a_token_is_found_by_fingerprint_in_its_workspace_and_app,
         a_fingerprint_is_one_token,

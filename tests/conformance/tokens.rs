@@ -2,6 +2,7 @@
 
 use crate::world::{NOW, World, after, app, at, first, reason, token, transact};
 use tidings::domain::change::Change;
+use tidings::domain::deletion;
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::ids::{SubscriptionId, WorkspaceId};
 use tidings::domain::platform::Platform;
@@ -10,7 +11,7 @@ use tidings::domain::token::{Token, TokenKind};
 use tidings::error::Reason;
 use tidings::secrets::Sealed;
 use tidings::store::devices::{self, DeviceFilter};
-use tidings::store::{apps, tokens};
+use tidings::store::{Lane, apps, tokens};
 
 impl World {
     async fn register(&self, device: &Device, rows: &[Token]) -> tidings::error::Result<()> {
@@ -51,7 +52,7 @@ pub(crate) async fn every_field_of_a_device_comes_back(world: World) {
         let read = devices::by_key(reader, device.key).await.unwrap();
         assert_eq!(read.as_ref(), Some(&device));
         let read = devices::find(reader, world.workspace, &device.device_id).await.unwrap();
-        assert_eq!(read.as_ref(), Some(&device));
+        assert_eq!(read.as_ref(), Some(&device).filter(|device| device.deleted_at.is_none()));
         let moved = Device { contact_key: "bob".to_owned(), ..device };
         world.register(&moved, &[]).await.unwrap();
         assert_eq!(devices::by_keys(reader, &[moved.key]).await.unwrap(), [moved]);
@@ -80,6 +81,33 @@ pub(crate) async fn devices_are_listed_in_pages_and_filtered(world: World) {
     let of_ada = list(DeviceFilter { contact_key, ..all() }, first(9)).await;
     assert_eq!(of_ada, [rows[0].clone(), rows[2].clone()]);
     assert_eq!(list(DeviceFilter { app: Some(crew), ..all() }, first(9)).await, rows[2..]);
+}
+
+pub(crate) async fn a_deleted_device_is_found_by_its_key_alone_until_it_is_removed(world: World) {
+    let device = world.device("phone", "ada");
+    let deleted = deletion::without_identity(&device, at(5));
+    let again = world.device("phone", "eve");
+    let held = token(&device, TokenKind::Update, 1);
+    let written = (deleted.clone(), again.clone(), held.clone());
+    world
+        .apply(move || Change {
+            devices: vec![written.0.clone(), written.1.clone()],
+            tokens: vec![written.2.clone()],
+            ..Change::default()
+        })
+        .await
+        .unwrap();
+    let reader = world.store.reader();
+    let found = devices::find(reader, world.workspace, "phone").await.unwrap().unwrap();
+    assert_eq!(found.key, again.key, "its id is another one's");
+    let filter = DeviceFilter::default();
+    let listed = devices::list(reader, world.workspace, &filter, first(9)).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(devices::to_purge_all_workspaces(reader, 9).await.unwrap(), [deleted]);
+    let key = device.key;
+    world.store.write(Lane::Settle, move |tx| Box::pin(devices::remove(tx, key))).await.unwrap();
+    assert!(devices::by_key(reader, key).await.unwrap().is_none());
+    assert!(tokens::get(reader, held.id).await.unwrap().is_none(), "its tokens go with it");
 }
 
 pub(crate) async fn every_field_of_a_token_comes_back(world: World) {

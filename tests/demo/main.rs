@@ -19,8 +19,9 @@ fn the_demo_lands_on_every_phone_and_leaves_nothing_behind() {
     let old = "Check-in [by the app itself] > Scheduled [lit up] > Gate B12 > Boarding [lit up] > \
                Delayed 20 minutes > Delayed 20 minutes > In Air > Landed";
     let late = "Scheduled [lit up] > Boarding > Delayed 20 minutes > In Air > Landed";
-    let joined = "Check-in [by the app itself] > Scheduled [lit up] > Gate B12 > Boarding [lit up] > \
-                  Delayed 20 minutes > In Air > Landed\n    as an ongoing notification of Android";
+    let joined = "Check-in [by the app itself] > Check-in > Scheduled [lit up] > Gate B12 > \
+                  Boarding [lit up] > Delayed 20 minutes > In Air > Landed\n    \
+                  as an ongoing notification of Android";
     let live = "Scheduled [lit up] > Gate B12 > Boarding [lit up] > Delayed 20 minutes > In Air > \
                 Landed\n    as a Live Update of Android";
     for words in [

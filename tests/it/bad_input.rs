@@ -81,6 +81,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
     let long = "x".repeat(257);
     let request = StartActivityRequest {
         request_id: long.clone(),
+        validate_only: false,
         activity_id: "a\u{0}b".to_owned(),
         activity_type: String::new(),
         external_id: long.clone(),
@@ -97,6 +98,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         relevance_score: Some(f64::NAN),
         expected_revision: Some(-1),
         validate_only: false,
+        audience_mode: 9,
     };
     let fields = [
         "request_id",
@@ -108,6 +110,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         "audience",
         "app_ids[0]",
         "device_preference",
+        "audience_mode",
         "alert.title",
         "priority",
         "relevance_score",
@@ -135,6 +138,7 @@ async fn how_an_activity_should_be_is_checked_as_its_start_is() {
         stale_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
         relevance_score: Some(f64::NAN),
         expected_revision: Some(-1),
+        validate_only: false,
         observed_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
         ..ApplyActivityRequest::default()
     };

@@ -5,6 +5,7 @@ mod answers;
 mod cards;
 mod crowd;
 mod devices;
+mod mixed;
 mod targets;
 
 use crate::harness::{PATIENCE, World, shows};

@@ -1,5 +1,8 @@
-//! The acceptance story: TK1983 from Istanbul to London, on four devices, and the same id the next day.
+//! The acceptance story: TK1983 from Istanbul to London, on seven phones, and the same id the next day.
 
+mod android;
+
+use self::android::Androids;
 use crate::harness::{PATIENCE, World, shows, status_of};
 use std::time::Duration;
 use tidings::proto::simulator_v1 as sim;
@@ -22,16 +25,25 @@ struct Flight {
     new_phone: Phone,
     tablet: Phone,
     oldest_phone: Phone,
+    androids: Androids,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flight_starts_changes_and_lands_on_every_iphone() {
+async fn a_flight_starts_changes_and_lands_on_every_phone() {
     let flight = Flight::prepare().await;
     flight.the_app_starts_and_the_backend_adopts().await;
+    flight.android_shows("Scheduled").await;
+    flight.android_follows_by_its_one_token().await;
     flight.gate_and_boarding().await;
+    flight.android_shows("Boarding").await;
+    flight.an_android_token_rotates().await;
+    flight.the_courier_starts_and_the_backend_ends().await;
     flight.the_late_token_catches_up_with_one_silent_push().await;
     flight.a_token_rotates_and_the_tablet_is_swiped().await;
+    flight.android_shows("In Air").await;
     flight.it_lands().await;
+    flight.android_shows("Landed").await;
+    flight.android_saw_a_subsequence_in_order();
     flight.everyone_saw_a_subsequence_in_order();
     flight.the_next_day_yesterday_touches_nothing().await;
     flight.world.stop().await;
@@ -60,7 +72,8 @@ impl Flight {
         for phone in [&old_phone, &new_phone, &tablet, &oldest_phone] {
             world.said_everything(phone).await;
         }
-        Flight { world, old_phone, new_phone, tablet, oldest_phone }
+        let androids = Androids::prepare(&world).await;
+        Flight { world, old_phone, new_phone, tablet, oldest_phone, androids }
     }
 
     async fn the_app_starts_and_the_backend_adopts(&self) {

@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "what stands around a test fails the test")]
 #![expect(clippy::indexing_slicing, reason = "what stands around a test fails the test")]
 
+mod audiences;
 mod bad_input;
 mod bad_numbers;
 mod bad_state;
@@ -12,6 +13,7 @@ mod contract;
 mod databases;
 mod declare;
 mod delivery;
+mod devices;
 mod flight;
 mod google;
 mod harness;

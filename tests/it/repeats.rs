@@ -11,9 +11,9 @@ use tidings::proto::v1::{
     Activity, ActivityState, ActivityType, ApplyAction, CreateActivityTypeRequest,
     CreateApiKeyRequest, CreateAppRequest, CreateCredentialRequest, CreateWorkspaceRequest,
     DeleteActivityRequest, DeleteActivityTypeRequest, DeleteApiKeyRequest, DeleteAppRequest,
-    DeleteCredentialRequest, DeleteWorkspaceRequest, RegisterTokenRequest, RegisterTokenResponse,
-    ReportActivityStateRequest, RevokeTokenRequest, UpdateActivityTypeRequest, UpdateAppRequest,
-    UpdateWorkspaceRequest,
+    DeleteCredentialRequest, DeleteDeviceRequest, DeleteWorkspaceRequest, RegisterTokenRequest,
+    RegisterTokenResponse, ReportActivityStateRequest, RevokeTokenRequest,
+    UpdateActivityTypeRequest, UpdateAppRequest, UpdateWorkspaceRequest,
 };
 use tonic::{Code, Response};
 
@@ -105,6 +105,11 @@ async fn calls_about_devices() {
     };
     let other = RevokeTokenRequest { token: token("22"), ..revoke.clone() };
     same(thrice!(world, devices, revoke_token, revoke, other));
+    let delete = |device_id: &str| DeleteDeviceRequest {
+        device_id: device_id.to_owned(),
+        ..DeleteDeviceRequest::default()
+    };
+    same(thrice!(world, devices, delete_device, delete("d"), delete("e")));
     world.stop().await;
 }
 

@@ -58,7 +58,11 @@ pub(crate) async fn at_rest(database: &str) -> Tables {
                 database,
                 "SELECT (SELECT count(*) FROM activities WHERE marked_revision < revision) \
                  + (SELECT count(*) FROM activities WHERE purged_run < deleted_run) \
+                 + (SELECT count(*) FROM devices WHERE deleted_at IS NOT NULL) \
                  + (SELECT count(*) FROM expansions WHERE NOT done) \
+                 + (SELECT count(*) FROM arrivals) \
+                 + (SELECT count(*) FROM recipients r JOIN segments s ON s.key = r.segment_key \
+                    WHERE r.live AND s.version > r.followed) \
                  + (SELECT count(*) FROM shards WHERE due_at IS NOT NULL)",
             );
             if busy.await == 0 {

@@ -85,7 +85,9 @@ impl World<'_> {
             Loaded::Postponed(until) => {
                 self.has_written = true;
                 store
-                    .write(Lane::Settle, move |tx| Box::pin(steps::postpone(tx, shard, until)))
+                    .write(Lane::Settle, move |tx| {
+                        Box::pin(steps::postpone(tx, (shard, None), until))
+                    })
                     .await?;
             }
             Loaded::Work(work) => {
@@ -145,7 +147,7 @@ impl World<'_> {
             let store = &self.database.store;
             let begun = store
                 .write(Lane::Settle, move |tx| {
-                    Box::pin(steps::begin(tx, shard, starts.clone(), now))
+                    Box::pin(steps::begin(tx, (shard, None), starts.clone(), now))
                 })
                 .await?;
             self.check_begun(work, &begun)?;
@@ -204,6 +206,7 @@ impl World<'_> {
         self.has_written = true;
         let closing = Arc::new(Closing {
             shard: claim.shard,
+            lease: None,
             goal: claim.work.goal,
             counted: claim.counted,
             complete: true,

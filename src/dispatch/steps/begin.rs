@@ -1,5 +1,6 @@
 //! Writes starts ahead.
 
+use super::close::holds;
 use super::load::Planned;
 use crate::clock::Time;
 use crate::domain::activity::State;
@@ -10,10 +11,10 @@ use crate::error::Result;
 use crate::store::{self, Tx};
 
 /// Records starts as begun and returns those that may be sent: one whose subscription or run is no longer as it was at
-/// the claim is dropped.
+/// the claim is dropped, and all of them where another replica has claimed the shard meanwhile.
 pub async fn begin(
     tx: &Tx,
-    shard: ShardId,
+    (shard, lease): (ShardId, Option<i64>),
     mut starts: Vec<Planned>,
     now: Time,
 ) -> Result<Vec<Planned>> {
@@ -26,6 +27,9 @@ pub async fn begin(
         return Ok(Vec::new());
     }
     let Some(shard) = store::shards::find(tx, shard).await? else { return Ok(Vec::new()) };
+    if !holds(tx, shard.id, lease).await? {
+        return Ok(Vec::new());
+    }
     let ids: Vec<_> = starts.iter().map(|start| start.plan.subscription).collect();
     let mut rows = store::subscriptions::of_held_shard(tx, shard.id, &ids).await?;
     rows.retain_mut(|row| {

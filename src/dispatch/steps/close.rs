@@ -19,6 +19,8 @@ use std::collections::{HashMap, HashSet};
 pub struct Closing {
     /// The shard.
     pub shard: ShardId,
+    /// The epoch of its lease, where replicas share the database.
+    pub lease: Option<i64>,
     /// What it has when all was sent.
     pub goal: Number,
     /// The pushes that count as delivered.
@@ -30,7 +32,8 @@ pub struct Closing {
 }
 
 /// Closes the claim: every member that was loaded is answered or has an exception, so the shard moves to the goal.
-/// Where the claim stopped early (`complete` is false), those that were answered get an exception instead.
+/// Where the claim stopped early (`complete` is false) or another replica has the shard by now, those that were answered
+/// get an exception instead.
 pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result<()> {
     let Some(mut shard) = store::shards::find(tx, closing.shard).await? else { return Ok(()) };
     // What is marked meanwhile waits for the shard, and brings it forward again.
@@ -38,16 +41,18 @@ pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result
     let activity =
         activity.ok_or_else(|| Error::not_found("activity", shard.place.activity.to_string()))?;
     let behind = shard.delivered < closing.goal;
-    if closing.complete {
+    let complete = closing.complete && holds(tx, closing.shard, closing.lease).await?;
+    if complete {
         shard.delivered = shard.delivered.max(closing.goal);
     }
     let stamps = closing.counted.iter().map(|sent| sent.stamp);
     shard.last_stamp = stamps.chain([shard.last_stamp]).max().unwrap_or_default();
     let mut change = Change::default();
-    let (before, mut rows) = rows_to_close(tx, (closing, &shard, behind), present.now).await?;
+    let (before, mut rows) =
+        rows_to_close(tx, (closing, &shard, behind, complete), present.now).await?;
     for sent in &closing.counted {
         if let Some(row) = rows.get_mut(&sent.plan.subscription)
-            && settle::finish(row, &shard, sent, closing.complete)
+            && settle::finish(row, &shard, sent, complete)
         {
             row.updated_at = present.now;
         }
@@ -65,7 +70,24 @@ pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result
     store::apply(tx, change).await?;
     let first_look = store::subscriptions::first_look(tx, shard.id).await?;
     shard.due_at = wanted.and_then(|wanted| plan::due(&shard, &wanted, first_look, present));
-    store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await
+    store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await?;
+    release(tx, closing.shard, closing.lease).await
+}
+
+/// Nobody else has claimed the shard since; without leases nobody else can.
+pub(super) async fn holds(tx: &Tx, shard: ShardId, lease: Option<i64>) -> Result<bool> {
+    match lease {
+        Some(epoch) => store::leases::holds(tx, shard, epoch).await,
+        None => Ok(true),
+    }
+}
+
+/// Gives the lease up, where there is one.
+pub async fn release(tx: &Tx, shard: ShardId, lease: Option<i64>) -> Result<()> {
+    match lease {
+        Some(epoch) => store::leases::release(tx, shard, epoch).await,
+        None => Ok(()),
+    }
 }
 
 type Rows = HashMap<SubscriptionId, Subscription>;
@@ -75,7 +97,7 @@ type Rows = HashMap<SubscriptionId, Subscription>;
 /// what they wait for was decided by what was wanted before.
 async fn rows_to_close(
     tx: &Tx,
-    (closing, shard, behind): (&Closing, &Shard, bool),
+    (closing, shard, behind, complete): (&Closing, &Shard, bool, bool),
     now: Time,
 ) -> Result<(Rows, Rows)> {
     let mut rows = if behind {
@@ -85,8 +107,7 @@ async fn rows_to_close(
     };
     let known: HashSet<SubscriptionId> = rows.iter().map(|row| row.id).collect();
     // Where the shard was behind, a member without an exception has what the shard has now.
-    let spoken_for =
-        |sent: &&Sent| behind && closing.complete && sent.plan.revision == shard.delivered;
+    let spoken_for = |sent: &&Sent| behind && complete && sent.plan.revision == shard.delivered;
     let apart = closing.counted.iter().filter(|sent| !spoken_for(sent));
     let mut ids: Vec<SubscriptionId> = apart.map(|sent| sent.plan.subscription).collect();
     ids.extend(closing.lost.iter().map(|(id, ..)| *id));
@@ -96,9 +117,13 @@ async fn rows_to_close(
     Ok((rows.clone(), rows))
 }
 
-/// Leaves the shard until then.
-pub async fn postpone(tx: &Tx, shard: ShardId, until: Time) -> Result<()> {
-    let Some(mut shard) = store::shards::find(tx, shard).await? else { return Ok(()) };
+/// Leaves the shard until then, unless another replica has it by now.
+pub async fn postpone(tx: &Tx, (id, lease): (ShardId, Option<i64>), until: Time) -> Result<()> {
+    let Some(mut shard) = store::shards::find(tx, id).await? else { return Ok(()) };
+    if !holds(tx, id, lease).await? {
+        return Ok(());
+    }
     shard.due_at = Some(until);
-    store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await
+    store::apply(tx, Change { shards: vec![shard], ..Change::default() }).await?;
+    release(tx, id, lease).await
 }

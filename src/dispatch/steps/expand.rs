@@ -37,12 +37,11 @@ pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Resul
     };
     let devices: Vec<Device> = found.iter().map(|candidate| candidate.device.clone()).collect();
     let roll = store::recipients::roll(tx, run, &devices, &expansion.audience.app_ids).await?;
-    let change = match welcome(expansion.verb) {
-        Some(welcome) => join(tx, &activity, (found, &roll), welcome, now).await?,
-        None => {
-            let by_contact = expansion.audience.is_by_contact();
-            leave::leave(tx, run, (devices, &roll, by_contact), now).await?
-        }
+    let change = if let Some(welcome) = welcome(expansion.verb) {
+        join(tx, &activity, (found, &roll), welcome, now).await?
+    } else {
+        let by_contact = expansion.audience.is_by_contact();
+        leave::leave(tx, run, (devices, &roll, by_contact), now).await?
     };
     expansion.done = cursor.is_none();
     expansion.cursor = cursor.unwrap_or(expansion.cursor);

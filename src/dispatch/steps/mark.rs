@@ -28,7 +28,11 @@ pub async fn mark(tx: &Tx, key: ActivityKey, now: Time) -> Result<()> {
 async fn mark_one(tx: &Tx, activity: &Activity, revision: &Revision, now: Time) -> Result<()> {
     let Scope::Target(target) = &revision.scope else {
         let (key, run, number) = (activity.key, revision.run, revision.number);
-        return store::shards::mark(tx, key, run, number, now).await.map(|_| ());
+        store::shards::mark(tx, key, run, number, now).await?;
+        if revision.is_end() {
+            store::recipients::close_run(tx, key, run).await?;
+        }
+        return Ok(());
     };
     let mut after: Option<SubscriptionId> = None;
     loop {

@@ -8,6 +8,7 @@
 mod begin;
 mod close;
 mod expand;
+mod follow;
 mod leave;
 mod load;
 mod mark;
@@ -18,8 +19,9 @@ mod sweep;
 mod tokens;
 
 pub use begin::begin;
-pub use close::{Closing, close_claim, postpone};
+pub use close::{Closing, close_claim, postpone, release};
 pub use expand::expand_batch;
+pub use follow::{arrive, follow_batch};
 pub use load::{Loaded, Planned, Work, load};
 pub use mark::mark;
 pub use purge::{purge_activity, purge_device};

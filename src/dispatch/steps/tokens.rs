@@ -12,9 +12,11 @@ use crate::store::{self, Tx};
 /// The devices of these tokens go on by another one, or all that they follow waits for one. A token that was found good
 /// after all is left alone.
 pub async fn lose_tokens(tx: &Tx, dead: &[TokenId], now: Time) -> Result<()> {
-    for token in store::tokens::get_many(tx, dead).await? {
+    // Tokens are held after shards, and these are only looked at.
+    let glance = tx.glance();
+    for token in store::tokens::get_many(&glance, dead).await? {
         let Some((_, word)) = token.invalid else { continue };
-        let others = store::tokens::of_device(tx, token.device).await?;
+        let others = store::tokens::of_device(&glance, token.device).await?;
         let goes_on = others.iter().any(|other| other.kind.is_fcm() && other.is_good());
         let open = store::subscriptions::open_of_device(tx, token.device).await?;
         let open = store::subscriptions::with_shards(tx, open).await?;

@@ -99,24 +99,23 @@ fn a_targeted_end_reaches_devices_that_are_found_after_it() {
 
 #[test]
 fn who_comes_again_is_started_in_the_world_of_its_token_or_says_why_not() {
-    let (activity, device) = (activity(), device("ada"));
-    let place = place(&activity, &device, device.environment);
-    let shard = Shard { place, ..shard() };
+    let shard = shard();
     let ended =
         Subscription { state: State::Ended, reason: Some(Reason::Removed), ..active(&shard) };
-    let found = |start_token| Candidate {
-        start_token,
-        existing: Some((ended.clone(), shard.clone())),
-        ..candidate(device.clone())
+    let flight = Activity { key: shard.place.activity, ..activity() };
+    let of_app = Device { app: shard.place.app, ..device("ada") };
+    let expanded = |start_token| {
+        let existing = Some((ended.clone(), shard.clone()));
+        let found = Candidate { start_token, existing, ..candidate(of_app.clone()) };
+        expand(&flight, vec![found], Rooms::default(), marked())
     };
-    let expanded = |candidate| expand(&activity, vec![candidate], Rooms::default(), marked());
-    let same = expanded(found(Some((TokenId::generate(), shard.place.environment))));
+    let same = expanded(Some((TokenId::generate(), shard.place.environment)));
     assert_eq!(same.subscriptions[0].state, State::PendingStart);
     assert_eq!((same.due, same.shards.len()), (vec![(shard.id, NOW)], 0));
-    let other = expanded(found(Some((TokenId::generate(), Environment::Sandbox))));
+    let other = expanded(Some((TokenId::generate(), Environment::Sandbox)));
     assert_eq!(other.shards[0].place.environment, Environment::Sandbox);
     assert_eq!(other.subscriptions[0].shard, other.shards[0].id);
-    let none = expanded(found(None));
+    let none = expanded(None);
     let why = Reason::Obstacle(Obstacle::NoPushToStartToken);
     assert_eq!(none.subscriptions[0].reason, Some(why));
 }

@@ -101,7 +101,7 @@ fn an_audience_names_its_recipients() {
     let [named] = of_segment.as_slice() else { panic!("one") };
     assert_eq!((&named.way, named.run, named.since), (&Way::Segment(segment), 2, 5));
     assert_eq!((named.as_of, named.followed, named.live), (8, 8, true));
-    let two = Who::ContactKeys(vec!["ada".to_owned(), "eve".to_owned()]);
+    let two = Who::ContactKeys(["ada", "eve", "ada"].map(str::to_owned).to_vec());
     assert_eq!(recipients(whose, &audience(two), 5).len(), 2);
     assert_eq!(ways(&Who::AllDevices), [Way::Everyone]);
 }

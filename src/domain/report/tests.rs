@@ -106,3 +106,15 @@ fn another_owner_ends_what_was_started_and_drops_what_was_not() {
     change_contact(&mut row, &shard, NOW);
     assert_eq!((row.state, row.closing, row.version), (State::PendingStart, true, 8));
 }
+
+#[test]
+fn a_deleted_device_ends_what_it_shows_and_says_so_to_the_end() {
+    let shard = shard();
+    let mut row = active(&shard);
+    assert!(delete_device(&mut row, &shard, NOW).is_empty());
+    assert!(row.closing && row.reason_of_closing() == Some(Reason::DeviceDeleted));
+    let mut waiting = pending_start(&shard);
+    let events = delete_device(&mut waiting, &shard, NOW);
+    assert_eq!((waiting.state, events.len()), (State::Ended, 1));
+    assert_eq!(waiting.reason, Some(Reason::DeviceDeleted));
+}

@@ -51,6 +51,7 @@ pub(super) fn apply(request: &v1::ApplyActivityRequest) -> Result<ApplyAsked> {
         relevance_score: request.relevance_score,
         expected_revision: request.expected_revision,
         validate_only: false,
+        audience_mode: request.audience_mode,
     };
     Ok(ApplyAsked { start: read_start(&start, violations)?, observed_at })
 }
@@ -180,7 +181,9 @@ fn audience(request: &v1::StartActivityRequest, violations: &mut Violations) -> 
     } else {
         Named::DeviceIds(given.device_ids)
     };
-    AudienceAsked { named, app_ids: request.app_ids.clone(), latest_only, live: false }
+    let mode: Option<v1::AudienceMode> = violations.known("audience_mode", request.audience_mode);
+    let live = mode == Some(v1::AudienceMode::Live);
+    AudienceAsked { named, app_ids: request.app_ids.clone(), latest_only, live }
 }
 
 fn target(asked: &v1::Target, violations: &mut Violations) -> Target {

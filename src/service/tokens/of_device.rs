@@ -3,7 +3,7 @@
 
 use super::{Registration, Taken, TokenAsked, target};
 use crate::clock::Time;
-use crate::domain::activity::State as ActivityState;
+use crate::domain::activity::{Activity, State as ActivityState};
 use crate::domain::change::Change;
 use crate::domain::device::Device;
 use crate::domain::device_token::{self, Arrival};
@@ -120,10 +120,13 @@ async fn take_all(
     arrival: Arrival,
     (change, now): (&mut Change, Time),
 ) -> Result<()> {
+    // Activities are held before shards; they are only looked at.
+    let keys: Vec<_> = rows.iter().map(|row| row.place.activity).collect();
+    let activities = store::activities::by_keys(&tx.share(), &keys).await?;
     for (mut row, shard) in store::subscriptions::with_shards(tx, rows).await? {
-        let activity = store::activities::by_key(tx, row.place.activity).await?;
-        let is_current =
-            activity.is_some_and(|a| a.state == ActivityState::Active && a.run == row.place.run);
+        let is_active = |a: &Activity| a.state == ActivityState::Active && a.run == row.place.run;
+        let mut current = activities.iter().filter(|a| a.key == row.place.activity);
+        let is_current = current.any(is_active);
         let startable = is_current && device.obstacle().is_none();
         if device_token::take(&mut row, &shard, (arrival, startable), now) {
             change.due.push((shard.id, now));

@@ -267,13 +267,13 @@ impl SimulatorService for Control {
         answer(proto::SetActivitiesEnabledResponse {})
     }
 
-    async fn set_notifications_enabled(
+    async fn set_notifications(
         &self,
-        request: Request<proto::SetNotificationsEnabledRequest>,
-    ) -> Answer<proto::SetNotificationsEnabledResponse> {
+        request: Request<proto::SetNotificationsRequest>,
+    ) -> Answer<proto::SetNotificationsResponse> {
         let request = request.get_ref();
         self.phone(&request.phone_id)?.set_notifications_enabled(request.enabled);
-        answer(proto::SetNotificationsEnabledResponse {})
+        answer(proto::SetNotificationsResponse {})
     }
 
     async fn hold_messages(

@@ -126,7 +126,7 @@ impl<'a> Search<'a> {
 
     /// Those of them that fit.
     pub(in crate::store) fn fitting(&self, order: Order, stretch: Stretch) -> Select<Entity> {
-        let fenced = self.left().into_iter().map(|condition| condition.is(Expr::cust("TRUE")));
+        let fenced = self.left().into_iter().map(|condition| condition.eq(true));
         fenced.fold(self.candidates(order, stretch), QueryFilter::filter)
     }
 

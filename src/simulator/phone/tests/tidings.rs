@@ -163,6 +163,20 @@ impl DeviceService for Tidings {
         Ok(Response::new(v1::ReportActivityStateResponse::default()))
     }
 
+    async fn sync_device(
+        &self,
+        _: Request<v1::SyncDeviceRequest>,
+    ) -> Answer<v1::SyncDeviceResponse> {
+        Err(Status::unimplemented("no app calls it"))
+    }
+
+    async fn delete_device(
+        &self,
+        _: Request<v1::DeleteDeviceRequest>,
+    ) -> Answer<v1::DeleteDeviceResponse> {
+        Err(Status::unimplemented("no app calls it"))
+    }
+
     async fn get_device(&self, _: Request<v1::GetDeviceRequest>) -> Answer<v1::GetDeviceResponse> {
         Err(Status::unimplemented("no app calls it"))
     }

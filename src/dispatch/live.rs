@@ -1,0 +1,63 @@
+//! Live audiences: who comes into a segment or leaves it, and devices that are new or have another contact.
+
+use super::{Dispatcher, steps};
+use crate::bus::Ring;
+use crate::domain::ids::ActivityKey;
+use crate::error::Result;
+use crate::store::arrivals::Arrival;
+use crate::store::{self, Lane};
+
+/// How many segments of runs one look finds.
+const SEGMENTS_AT_ONCE: u64 = 64;
+/// How many new devices one look finds.
+const ARRIVALS_AT_ONCE: u64 = 256;
+
+impl Dispatcher {
+    /// Follows every live segment that has changed one page further. Says whether there was any.
+    pub(super) async fn follow_segments(&self) -> Result<bool> {
+        let behind = store::recipients::behind_all_workspaces(self.reader(), SEGMENTS_AT_ONCE);
+        let behind = behind.await?;
+        let is_any = !behind.is_empty();
+        for recipient in behind {
+            let (activity, now) = (recipient.activity, self.shared.clock.now());
+            let batch = self.shared.store.write(Lane::Settle, move |tx| {
+                let recipient = recipient.clone();
+                Box::pin(async move { steps::follow_batch(tx, &recipient, now).await })
+            });
+            batch.await?;
+            self.shared.bus.ring(Ring::Activity(activity));
+        }
+        Ok(is_any)
+    }
+
+    /// Finds the live audiences of devices that are new or have another contact. Says whether there were any.
+    pub(super) async fn look_at_arrivals(&self) -> Result<bool> {
+        let arrivals = store::arrivals::all_workspaces(self.reader(), ARRIVALS_AT_ONCE).await?;
+        let is_any = !arrivals.is_empty();
+        let mut of_workspaces = arrivals;
+        of_workspaces.sort_by_key(|arrival| arrival.workspace);
+        for arrivals in of_workspaces.chunk_by(|one, other| one.workspace == other.workspace) {
+            let mut after = None;
+            loop {
+                after = self.arrive(arrivals.to_vec(), after).await?;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(is_any)
+    }
+
+    async fn arrive(
+        &self,
+        arrivals: Vec<Arrival>,
+        after: Option<ActivityKey>,
+    ) -> Result<Option<ActivityKey>> {
+        let now = self.shared.clock.now();
+        let batch = self.shared.store.write(Lane::Settle, move |tx| {
+            let arrivals = arrivals.clone();
+            Box::pin(async move { steps::arrive(tx, &arrivals, after, now).await })
+        });
+        batch.await
+    }
+}
