@@ -22,6 +22,7 @@ mod lists;
 #[cfg(feature = "postgres-tests")]
 mod outages;
 mod repeats;
+mod retention;
 mod secrets;
 mod segments;
 mod send_log;
