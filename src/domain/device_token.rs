@@ -2,8 +2,8 @@
 //! another one takes its place.
 //!
 //! May import rows of subscriptions and shards. The invariant: a subscription does not name the token; its pushes go by
-//! the best that the device has at the claim. So two tokens of one device never carry the same push, and the change from
-//! a token to an installation id is no event for a subscription at all.
+//! the best that the device has at the claim. So two tokens of one device never carry the same push, and the change
+//! from a token to an installation id is no event for a subscription at all.
 
 use super::change::Change;
 use super::device::Obstacle;

@@ -31,8 +31,8 @@ pub async fn by_key(on: &impl On, key: SegmentKey) -> Result<Option<Segment>> {
     query.one(&on.handle().db).await?.map(Segment::try_from).transpose()
 }
 
-/// One by the caller's id, so that nobody else changes it before this transaction has ended: its versions are in the order of their
-/// commits.
+/// One by the caller's id, so that nobody else changes it before this transaction has ended: its versions are in the
+/// order of their commits.
 pub async fn find_to_change(
     tx: &Tx,
     workspace: WorkspaceId,

@@ -77,10 +77,11 @@ impl World {
         let mut tick = tokio::time::interval(Duration::from_millis(50));
         let resting = async {
             loop {
-                let busy = "SELECT (SELECT count(*) FROM activities WHERE marked_revision < revision) \
-                            + (SELECT count(*) FROM activities WHERE purged_run < deleted_run) \
-                            + (SELECT count(*) FROM expansions WHERE NOT done) \
-                            + (SELECT count(*) FROM shards WHERE due_at IS NOT NULL)";
+                let busy = "SELECT \
+                    (SELECT count(*) FROM activities WHERE marked_revision < revision) \
+                    + (SELECT count(*) FROM activities WHERE purged_run < deleted_run) \
+                    + (SELECT count(*) FROM expansions WHERE NOT done) \
+                    + (SELECT count(*) FROM shards WHERE due_at IS NOT NULL)";
                 if count(self.database(), busy).await == 0 {
                     return;
                 }

@@ -1,8 +1,8 @@
 //! Keeps live audiences live: follows who comes into a segment and who leaves it, and finds the audiences of devices
 //! that are new or have another contact.
 //!
-//! Each step looks at what is so now, not at what has happened: however often it is repeated, and in whatever order with
-//! expansions, a run is on the devices of its audience and on each of them once.
+//! Each step looks at what is so now, not at what has happened: however often it is repeated, and in whatever order
+//! with expansions, a run is on the devices of its audience and on each of them once.
 
 use super::expand::{DEVICES_AT_ONCE, active, join};
 use super::leave::leave;
@@ -93,8 +93,8 @@ async fn arrive_at(
     attend(tx, (&activity, &start), (devices.to_vec(), true), now).await
 }
 
-/// Sees to it that the run is on those of these devices that are in its audience, and not on the others; where they were
-/// found by their contacts, one that came by itself stays.
+/// Sees to it that the run is on those of these devices that are in its audience, and not on the others; where they
+/// were found by their contacts, one that came by itself stays.
 async fn attend(
     tx: &Tx,
     (activity, start): (&Activity, &Expansion),
