@@ -1,8 +1,8 @@
 //! Claims: who may send to a shard.
 //!
-//! Embedded there is one process, and its claims live in memory. Where replicas share a database a claim is a lease with
-//! an epoch, by the database's time, renewed while its shard is sent to. Invariants: of all replicas one sends to a
-//! shard; none begins to send with less than [`SEND_MARGIN`] of its lease left; who lost a lease moves no shard and
+//! Embedded there is one process, and its claims live in memory. Where replicas share a database a claim is a lease
+//! with an epoch, by the database's time, renewed while its shard is sent to. Invariants: of all replicas one sends to
+//! a shard; none begins to send with less than [`SEND_MARGIN`] of its lease left; who lost a lease moves no shard and
 //! begins no start, for both look at the epoch under the shard's lock.
 
 use super::{Dispatcher, FAULT_PAUSE, steps};

@@ -45,7 +45,8 @@ impl Retention {
         Retention { store, clock, config, stop }
     }
 
-    /// Works until it is told to stop. Several replicas may do this at once: what one has removed the others do not find.
+    /// Works until it is told to stop. Several replicas may do this at once: what one has removed the others do not
+    /// find.
     pub async fn run(&self) {
         while !self.stop.is_cancelled() {
             if let Err(error) = self.round().await {

@@ -169,8 +169,8 @@ impl Bodies {
     }
 }
 
-/// The alert that rides on a push. A start always has one, with title and body: what its revision's lacks comes from the
-/// start's own.
+/// The alert that rides on a push. A start always has one, with title and body: what its revision's lacks comes from
+/// the start's own.
 fn alert(work: &Work, plan: &Plan) -> Option<Alert> {
     let alert = work.wanted.revision(plan.alert).and_then(|revision| revision.alert.as_ref());
     let alert = alert.map(|alert| &alert.alert);

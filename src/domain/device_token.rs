@@ -2,8 +2,8 @@
 //! another one takes its place.
 //!
 //! May import rows of subscriptions and shards. The invariant: a subscription does not name the token; its pushes go by
-//! the best that the device has at the claim. So two tokens of one device never carry the same push, and the change from
-//! a token to an installation id is no event for a subscription at all.
+//! the best that the device has at the claim. So two tokens of one device never carry the same push, and the change
+//! from a token to an installation id is no event for a subscription at all.
 
 use super::change::Change;
 use super::device::Obstacle;
@@ -45,14 +45,7 @@ pub fn take(
 ) -> bool {
     match (subscription.state, arrival) {
         (_, Arrival::Beside) => false,
-        (State::Unreachable, _) => {
-            if startable {
-                subscription.touch(shard, now);
-                subscription.turn(State::PendingStart, None, Cause::Device);
-            }
-            startable
-        }
-        (State::Invalidated, _) if !subscription.may_show() => {
+        (State::Unreachable | State::Invalidated, _) if !subscription.may_show() => {
             if startable {
                 forget_failures(subscription, shard, now);
                 subscription.turn(State::PendingStart, None, Cause::Device);
@@ -63,7 +56,7 @@ pub fn take(
             send_once_more(subscription, shard, now);
             true
         }
-        (State::PendingStart, _) => {
+        (State::PendingStart, _) | (State::Active, Arrival::First) => {
             forget_failures(subscription, shard, now);
             true
         }
@@ -77,11 +70,7 @@ pub fn take(
             }
             true
         }
-        (State::Active, Arrival::First) => {
-            forget_failures(subscription, shard, now);
-            true
-        }
-        (State::Ended | State::Dismissed | State::PendingToken, _) => false,
+        (State::Unreachable | State::Ended | State::Dismissed | State::PendingToken, _) => false,
     }
 }
 

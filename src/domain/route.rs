@@ -1,8 +1,8 @@
 //! What differs by the way in which a device is reached. Rules ask here, so that no platform is named elsewhere.
 //!
 //! On Apple's route a start makes a card that is updated by a token of its own, and a second start makes a second card.
-//! On Google's route one token of the device serves all of its activities, and the app drops what is not newer by run and
-//! revision: a start that is repeated does no harm.
+//! On Google's route one token of the device serves all of its activities, and the app drops what is not newer by run
+//! and revision: a start that is repeated does no harm.
 
 use super::delivery::Provider;
 use super::ids::TokenId;
@@ -35,8 +35,8 @@ impl Route {
         }
     }
 
-    /// A start may be repeated without harm: one without an answer is simply tried again, and what was begun and then is
-    /// to end gets its end, for it may have arrived.
+    /// A start may be repeated without harm: one without an answer is simply tried again, and what was begun and then
+    /// is to end gets its end, for it may have arrived.
     pub fn repeats_starts(self) -> bool {
         match self {
             Route::ApnsToken => false,

@@ -157,6 +157,8 @@ fn of_google(
 
 #[cfg(test)]
 mod tests {
+    use super::Operation::{End, Start, Update};
+    use super::Provider::{Apns, Fcm};
     use super::*;
     use crate::domain::content::Content;
     use crate::domain::samples::{activity, activity_type, alerting, end};
@@ -170,8 +172,6 @@ mod tests {
             let sizes = of(&activity, revision, &kind, BOTH);
             sizes.iter().map(|size| (size.provider, size.operation)).collect::<Vec<_>>()
         };
-        use Operation::{End, Start, Update};
-        use Provider::{Apns, Fcm};
         let update = [(Apns, Start), (Fcm, Start), (Apns, Update), (Fcm, Update)];
         assert_eq!(measured(&alerting(2)), update);
         assert_eq!(measured(&end(2)), [(Apns, End), (Fcm, End)]);

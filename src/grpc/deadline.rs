@@ -78,7 +78,7 @@ mod tests {
     async fn status(path: &str) -> Option<tonic::Code> {
         let slow = service_fn(async |_: http::Request<Body>| {
             // Longer than the limit, in the time of a runtime that stands still.
-            tokio::time::advance(Duration::from_secs(60)).await;
+            tokio::time::advance(Duration::from_mins(1)).await;
             tokio::task::yield_now().await;
             Ok::<_, Infallible>(http::Response::new(Body::empty()))
         });

@@ -7,7 +7,7 @@ use crate::domain::ids::ActivityKey;
 use crate::domain::revision::Run;
 use crate::error::Result;
 use sea_orm::prelude::Uuid;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 /// Whether nothing is due in any run up to this one.
 pub async fn is_settled(on: &impl On, activity: ActivityKey, up_to: Run) -> Result<bool> {
@@ -19,22 +19,18 @@ pub async fn is_settled(on: &impl On, activity: ActivityKey, up_to: Run) -> Resu
 }
 
 /// Removes some of what belongs to the runs up to this one: subscriptions with the tokens of their cards, then
-/// revisions, then the rest. Says whether nothing is left.
+/// revisions and recipients, then the rest. Says whether nothing is left.
 pub async fn remove_runs(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64) -> Result<bool> {
     hold_shards(tx, activity, up_to).await?;
     if remove_subscriptions(tx, activity, up_to, limit).await?
         || remove_revisions(tx, activity, up_to, limit).await?
+        || remove_recipients(tx, activity, up_to, limit).await?
     {
         return Ok(false);
     }
     shard::Entity::delete_many()
         .filter(shard::Column::ActivityKey.eq(activity.0))
         .filter(shard::Column::Run.lte(up_to))
-        .exec(&tx.handle().db)
-        .await?;
-    recipient::Entity::delete_many()
-        .filter(recipient::Column::ActivityKey.eq(activity.0))
-        .filter(recipient::Column::Run.lte(up_to))
         .exec(&tx.handle().db)
         .await?;
     expansion::Entity::delete_many()
@@ -91,6 +87,35 @@ async fn remove_subscriptions(
         .exec(&tx.handle().db)
         .await?;
     let query = subscription::Entity::delete_many().filter(Column::Id.is_in(ids));
+    query.exec(&tx.handle().db).await?;
+    Ok(true)
+}
+
+/// Says whether there were any.
+async fn remove_recipients(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64) -> Result<bool> {
+    use recipient::Column;
+    let first = recipient::Entity::find()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.lte(up_to))
+        .order_by_asc(Column::Run)
+        .order_by_asc(Column::Kind);
+    let Some(first) = first.one(&tx.handle().db).await? else { return Ok(false) };
+    let alike = Condition::all()
+        .add(Column::ActivityKey.eq(activity.0))
+        .add(Column::Run.eq(first.run))
+        .add(Column::Kind.eq(first.kind));
+    let edge: Option<String> = recipient::Entity::find()
+        .select_only()
+        .column(Column::Value)
+        .filter(alike.clone())
+        .order_by_asc(Column::Value)
+        .offset(limit.saturating_sub(1))
+        .limit(1)
+        .into_tuple()
+        .one(&tx.handle().db)
+        .await?;
+    let some = edge.map(|edge| Column::Value.lte(edge));
+    let query = recipient::Entity::delete_many().filter(alike.add_option(some));
     query.exec(&tx.handle().db).await?;
     Ok(true)
 }

@@ -152,7 +152,8 @@ pub(super) async fn add(tx: &Tx, tally: Tally, slot: i16) -> Result<()> {
     Ok(())
 }
 
-/// Forgets some of a workspace that are from before that time. Says how many. Those of a quarter of an hour go together.
+/// Forgets some of a workspace that are from before that time. Says how many. Those of a quarter of an hour go
+/// together.
 pub(super) async fn forget(
     tx: &Tx,
     workspace: WorkspaceId,

@@ -208,11 +208,11 @@ pub(crate) async fn what_has_changed_is_gone_through_in_the_order_of_versions(wo
     let changed = async |version, member| {
         segment_members::changed(reader, gold.key, (version, member), 10).await.unwrap()
     };
-    let named = |all: &[(i64, &str)]| {
+    let expected = |all: &[(i64, &str)]| {
         all.iter().map(|(version, name)| (*version, (*name).to_owned())).collect::<Vec<_>>()
     };
-    assert_eq!(changed(1, "").await, named(&[(2, "ada"), (2, "bob"), (3, "zoe")]));
-    assert_eq!(changed(2, "ada").await, named(&[(2, "bob"), (3, "zoe")]));
+    assert_eq!(changed(1, "").await, expected(&[(2, "ada"), (2, "bob"), (3, "zoe")]));
+    assert_eq!(changed(2, "ada").await, expected(&[(2, "bob"), (3, "zoe")]));
     assert_eq!(changed(4, "").await, []);
     let through = Through {
         workspace: world.workspace,

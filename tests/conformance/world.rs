@@ -31,6 +31,7 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) workspace: WorkspaceId,
     pub(crate) app: AppId,
+    #[cfg(feature = "postgres-tests")]
     pub(crate) config: Config,
     _database: TestDatabase,
 }
@@ -85,19 +86,32 @@ impl World {
         store.migrate().await.unwrap();
         let workspace = workspace("default");
         let app = app(workspace.id, "com.example.flights");
-        let world =
-            World { store, workspace: workspace.id, app: app.id, config, _database: database };
+        let world = World {
+            store,
+            workspace: workspace.id,
+            app: app.id,
+            #[cfg(feature = "postgres-tests")]
+            config,
+            _database: database,
+        };
         world.add(workspace, app).await.unwrap();
         world
     }
 
     /// An empty database of the same kind.
+    #[cfg(feature = "postgres-tests")]
     pub(crate) async fn another(&self) -> TestDatabase {
-        #[cfg(feature = "postgres-tests")]
-        if self.config.path().is_none() {
-            return TestDatabase::postgres().await;
+        match self.config.path() {
+            Some(_) => TestDatabase::sqlite(),
+            None => TestDatabase::postgres().await,
         }
-        TestDatabase::sqlite()
+    }
+
+    /// An empty database.
+    #[cfg(not(feature = "postgres-tests"))]
+    #[expect(clippy::unused_self, reason = "there is only one kind")]
+    pub(crate) fn another(&self) -> std::future::Ready<TestDatabase> {
+        std::future::ready(TestDatabase::sqlite())
     }
 
     /// Adds another tenant with an app.

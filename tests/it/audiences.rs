@@ -100,7 +100,7 @@ impl World {
 
     /// Waits until nothing is on its way to any device, whatever the flight shows.
     async fn rests(&self) {
-        crate::tables::at_rest(&self.database()).await;
+        crate::tables::at_rest(self.database()).await;
     }
 }
 

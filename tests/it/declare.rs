@@ -48,12 +48,12 @@ async fn how_it_should_be_is_started_updated_or_so_already() {
     assert_eq!(started.action(), ApplyAction::Started);
     shows(&phone, 1, "Scheduled").await;
     world.said_everything(&phone).await;
-    at_rest(&world.database()).await;
+    at_rest(world.database()).await;
     let pushes = world.simulator.pushes_received();
     let again = world.applied(apply("A", "Scheduled")).await;
     assert_eq!(again.action(), ApplyAction::Unchanged);
     assert_eq!(again.activity.as_ref().map(|activity| activity.revision), Some(1));
-    at_rest(&world.database()).await;
+    at_rest(world.database()).await;
     assert_eq!(world.simulator.pushes_received(), pushes, "nothing is sent");
     let updated = world.applied(apply("A", "In Air")).await;
     assert_eq!(updated.action(), ApplyAction::Updated);
@@ -142,12 +142,12 @@ async fn a_deleted_activity_is_gone_and_its_id_keeps_type_run_and_revision() {
     assert!(listed.expect("a list").into_inner().activities.is_empty());
     // Who had not had the end yet gets it before the rows go.
     shows(&phone, 1, "Landed").await;
-    let tables = at_rest(&world.database()).await;
+    let tables = at_rest(world.database()).await;
     for table in ["subscriptions", "shards", "revisions", "expansions"] {
         assert!(tables.rows(table).is_empty(), "{table}: {:?}", tables.rows(table));
     }
     assert!(tables.holding("Landed").is_empty() && tables.holding("TK1983").is_empty());
-    assert_eq!(count(&world.database(), "SELECT count(*) FROM tokens WHERE kind = 2").await, 0);
+    assert_eq!(count(world.database(), "SELECT count(*) FROM tokens WHERE kind = 2").await, 0);
     assert!(!world.deliveries("A").await.is_empty(), "the send log stays");
     let other = StartActivityRequest { activity_type: "other".to_owned(), ..start("A") };
     let other = refused(caller.activities().start_activity(other).await);
@@ -189,13 +189,13 @@ async fn what_comes_late_for_a_deleted_run_is_told_so_and_makes_nothing() {
     };
     // Before the rows are gone, and afterwards.
     for _ in 0..2 {
-        let before = count(&world.database(), "SELECT count(*) FROM tokens").await;
+        let before = count(world.database(), "SELECT count(*) FROM tokens").await;
         let told = refused(caller.devices().register_token(late.clone()).await);
         assert_eq!((told.code, told.reason.as_str()), (Code::FailedPrecondition, "ACTIVITY_ENDED"));
         let told = refused(caller.devices().report_activity_state(closing.clone()).await);
         assert_eq!(told.reason, "NOT_FOUND");
-        assert_eq!(count(&world.database(), "SELECT count(*) FROM tokens").await, before);
-        at_rest(&world.database()).await;
+        assert_eq!(count(world.database(), "SELECT count(*) FROM tokens").await, before);
+        at_rest(world.database()).await;
     }
     caller.started("A").await;
     let told = refused(caller.devices().register_token(late).await);

@@ -44,7 +44,7 @@ impl World {
             phone.cards.iter().all(|card| card.token_progress() == done)
         })
         .await;
-        at_rest(&self.database()).await;
+        at_rest(self.database()).await;
         phone
     }
 
@@ -73,21 +73,22 @@ async fn each_card_is_kept_updated_or_ended_and_never_goes_back() {
     assert_eq!(judged(Some(9)).await.0, CardAction::Keep, "nothing older than it shows");
     world.caller().activities().update_activity(update("A", "In Air")).await.expect("updated");
     shows(&phone, 1, "In Air").await;
-    at_rest(&world.database()).await;
+    at_rest(world.database()).await;
     assert_eq!(judged(Some(1)).await, (CardAction::Update, 2, content("In Air")));
     assert_eq!(judged(Some(2)).await.0, CardAction::Keep);
-    let before = at_rest(&world.database()).await;
+    let before = at_rest(world.database()).await;
     let pushes = world.simulator.pushes_received();
     assert_eq!(judged(Some(1)).await.0, CardAction::Update);
-    let after = at_rest(&world.database()).await;
+    let after = at_rest(world.database()).await;
     assert_eq!(after.rows("subscriptions"), before.rows("subscriptions"), "it was seen before");
     assert_eq!(world.simulator.pushes_received(), pushes);
     let other = ScreenCard { device_activity_id: "another".to_owned(), ..on_screen(&card, None) };
     let both = world.synced(sync("iphone", vec![other, on_screen(&card, Some(2))])).await;
-    let actions: Vec<CardAction> = both.cards.iter().map(|card| card.action()).collect();
+    let actions: Vec<CardAction> =
+        both.cards.iter().map(tidings::proto::v1::SyncedCard::action).collect();
     assert_eq!(actions, [CardAction::End, CardAction::Keep], "the one that is followed stays");
     world.caller().ended("A").await;
-    at_rest(&world.database()).await;
+    at_rest(world.database()).await;
     assert_eq!(judged(Some(2)).await, (CardAction::End, 3, content("Landed")));
     world.stop().await;
 }
@@ -157,14 +158,15 @@ async fn tokens_are_registered_and_a_refused_one_holds_nothing_up() {
         ..sync("d", Vec::new())
     };
     let first = world.synced(request.clone()).await;
-    let results: Vec<TokenResult> = first.tokens.iter().map(|token| token.result()).collect();
+    let results: Vec<TokenResult> =
+        first.tokens.iter().map(tidings::proto::v1::SyncedToken::result).collect();
     let registered = TokenResult::Registered;
     assert_eq!(results, [registered, TokenResult::Unspecified, registered]);
     assert_eq!(first.tokens[1].error.as_ref().expect("refused").code, Code::NotFound as i32);
     assert_eq!((first.tokens[2].activity_id.as_str(), first.tokens[2].run), ("A", 1));
-    let before = at_rest(&world.database()).await;
+    let before = at_rest(world.database()).await;
     let again = world.synced(request.clone()).await;
-    before.assert_unchanged(&at_rest(&world.database()).await, "a repeat");
+    before.assert_unchanged(&at_rest(world.database()).await, "a repeat");
     assert!(again.replayed && again.tokens == first.tokens);
     let other = SyncDeviceRequest { tokens: Vec::new(), ..request };
     let reused = refused(world.caller().devices().sync_device(other).await);
@@ -235,7 +237,7 @@ async fn what_a_permission_kept_from_being_started_is_started_when_it_is_given()
     for activity_id in ["A", "OTHER"] {
         world.caller().started(activity_id).await;
     }
-    at_rest(&world.database()).await;
+    at_rest(world.database()).await;
     let row = world.subscription("A", "iphone").await;
     assert_eq!(
         (row.state(), row.reason.as_str()),
@@ -245,7 +247,7 @@ async fn what_a_permission_kept_from_being_started_is_started_when_it_is_given()
     let answer = world.synced(allowed(true)).await;
     assert_eq!(answer.missing.len(), 1, "that of the active run");
     shows(&phone, 1, "Scheduled").await;
-    at_rest(&world.database()).await;
+    at_rest(world.database()).await;
     assert_eq!(phone.snapshot().cards.len(), 1, "the other one has ended");
     world.stop().await;
 }
@@ -260,7 +262,7 @@ async fn a_new_system_starts_what_the_old_one_could_not_or_says_what_it_lacks() 
     };
     caller.devices().register_device(on("16.4")).await.expect("registered");
     caller.started("A").await;
-    at_rest(&world.database()).await;
+    at_rest(world.database()).await;
     assert_eq!(world.subscription("A", "d").await.reason, "OS_CANNOT_START_BY_PUSH");
     caller.devices().register_device(on("18.2")).await.expect("registered");
     let row = world.subscription("A", "d").await;
@@ -283,7 +285,7 @@ async fn a_deleted_device_is_gone_at_once_and_its_cards_are_ended() {
         phone.cards[0].close_cause() == sim::CloseCause::Push
     })
     .await;
-    let tables = at_rest(&world.database()).await;
+    let tables = at_rest(world.database()).await;
     for table in ["devices", "tokens", "subscriptions"] {
         assert!(tables.rows(table).is_empty(), "{table}: {:?}", tables.rows(table));
     }
@@ -332,9 +334,9 @@ async fn a_deleted_device_is_in_no_audience_while_its_rows_wait() {
         })
         .await
         .expect("ended");
-    at_rest(&world.database()).await;
+    at_rest(world.database()).await;
     assert!(world.subscriptions("B", None).await.is_empty());
-    let left = count(&world.database(), "SELECT count(*) FROM devices").await;
+    let left = count(world.database(), "SELECT count(*) FROM devices").await;
     assert_eq!(left, 0, "after the retry its card is ended and its row is gone");
     world.stop().await;
 }

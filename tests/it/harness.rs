@@ -58,8 +58,12 @@ pub(crate) struct World {
 impl World {
     /// A server with an app and its credential, and a simulator that knows both.
     pub(crate) async fn start() -> Self {
-        let database = chosen_database().await;
-        Self::start_with(database, |_| {}).await
+        Self::start_at(Clock::system(), |_| {}).await
+    }
+
+    /// The same by a clock of the test's, and configured otherwise.
+    pub(crate) async fn start_at(clock: Clock, change: impl FnOnce(&mut Config)) -> Self {
+        Self::start_with(chosen_database().await, clock, change).await
     }
 
     /// The same with the product's own time limits, on a database that is reached by another URL than its own.
@@ -70,16 +74,20 @@ impl World {
             config.database.url = url.as_str().into();
             config.database.write_timeout_ms = store::Config::default().write_timeout_ms;
         };
-        Self::start_with(database, change).await
+        Self::start_with(database, Clock::system(), change).await
     }
 
-    async fn start_with(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
-        let simulator = simulator::start(simulator::Config::default(), Clock::system());
+    async fn start_with(
+        database: TestDatabase,
+        clock: Clock,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let simulator = simulator::start(simulator::Config::default(), clock.clone());
         let simulator = simulator.await.expect("a simulator");
         let folder = TempDir::new().expect("a folder");
         let mut config = config(&folder, &database, &simulator);
         change(&mut config);
-        let server = server::start(config, Clock::system()).await.expect("a server");
+        let server = server::start(config, clock).await.expect("a server");
         Self::with(server, simulator, (folder, database)).await
     }
 

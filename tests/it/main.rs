@@ -4,6 +4,7 @@
 #![expect(clippy::indexing_slicing, reason = "what stands around a test fails the test")]
 
 mod audiences;
+mod bad_devices;
 mod bad_input;
 mod bad_numbers;
 mod bad_state;
@@ -22,6 +23,7 @@ mod lists;
 #[cfg(feature = "postgres-tests")]
 mod outages;
 mod repeats;
+mod retention;
 mod secrets;
 mod segments;
 mod send_log;

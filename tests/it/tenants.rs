@@ -102,6 +102,18 @@ async fn what_is_another_workspaces_is_not_there() {
     };
     absent(devices.report_activity_state(request).await);
 
+    nothing_is_listed(&world, &twin).await;
+    let request = StartActivityRequest { app_ids: vec![world.app_id.clone()], ..start("MINE") };
+    let foreign = refused(activities.start_activity(request).await);
+    assert_eq!(foreign.fields(), ["app_ids[0]"], "an app of another workspace is no app");
+    before.assert_unchanged(&at_rest(world.database()).await, "all that");
+    world.stop().await;
+}
+
+/// Lists, exports and counts of the other workspace know nothing of this one.
+async fn nothing_is_listed(world: &World, twin: &Caller) {
+    let id = || ACTIVITY.to_owned();
+    let (mut activities, mut devices) = (twin.activities(), twin.devices());
     let found = of(activities.list_activities(ListActivitiesRequest::default()).await);
     assert!(found.activities.is_empty());
     let request = ListActivitiesRequest { contact_key: CONTACT.to_owned(), ..Default::default() };
@@ -129,11 +141,6 @@ async fn what_is_another_workspaces_is_not_there() {
     };
     assert_eq!(of(twin.log().get_delivery_stats(all.clone()).await).pushes, 0);
     assert!(of(world.caller().log().get_delivery_stats(all).await).pushes > 0);
-    let request = StartActivityRequest { app_ids: vec![world.app_id.clone()], ..start("MINE") };
-    let foreign = refused(activities.start_activity(request).await);
-    assert_eq!(foreign.fields(), ["app_ids[0]"], "an app of another workspace is no app");
-    before.assert_unchanged(&at_rest(world.database()).await, "all that");
-    world.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

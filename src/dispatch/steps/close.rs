@@ -32,8 +32,8 @@ pub struct Closing {
 }
 
 /// Closes the claim: every member that was loaded is answered or has an exception, so the shard moves to the goal.
-/// Where the claim stopped early (`complete` is false) or another replica has the shard by now, those that were answered
-/// get an exception instead.
+/// Where the claim stopped early (`complete` is false) or another replica has the shard by now, those that were
+/// answered get an exception instead.
 pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result<()> {
     let Some(mut shard) = store::shards::find(tx, closing.shard).await? else { return Ok(()) };
     // What is marked meanwhile waits for the shard, and brings it forward again.

@@ -1,5 +1,5 @@
-//! What differs where one token serves all of a device: its starts may be repeated, and what one token refuses may go by
-//! another.
+//! What differs where one token serves all of a device: its starts may be repeated, and what one token refuses may go
+//! by another.
 
 use super::{Answer, Sent, Settled, settle_card};
 use crate::clock::Time;
@@ -9,7 +9,8 @@ use crate::domain::plan::Kind;
 use crate::domain::shard::Shard;
 use crate::domain::subscription::{Cause, Reason, State, Subscription};
 
-/// A start that may be repeated is in no doubt. It is settled as what changes a card, and says besides that there is one.
+/// A start that may be repeated is in no doubt. It is settled as what changes a card, and says besides that there is
+/// one.
 pub(super) fn settle_start(
     subscription: &mut Subscription,
     shard: &Shard,

@@ -1,5 +1,5 @@
-//! What stood in the way of starts is gone: a new version of the system, or a permission. What waits for it is revived by
-//! the tokens that the device has.
+//! What stood in the way of starts is gone: a new version of the system, or a permission. What waits for it is revived
+//! by the tokens that the device has.
 
 use super::push_to_start;
 use crate::clock::Time;

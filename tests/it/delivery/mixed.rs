@@ -165,7 +165,7 @@ async fn one_start_reaches_a_thousand_mixed_devices_and_each_is_counted_by_its_r
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_call_that_is_tried_out_says_what_does_not_fit_and_keeps_nothing() {
     let world = World::start().await;
-    let fits_apple = format!("{{\"status\":\"{}\"}}", "x".repeat(3_850));
+    let fits_apple = format!("{{\"status\":\"{}\"}}", "x".repeat(3_800));
     world.tries(fits_apple.clone()).await.expect("there is no Android app");
     world.create_android_app(BUNDLE).await;
     let refused = crate::calls::refused(world.tries(fits_apple).await);

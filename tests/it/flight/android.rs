@@ -45,6 +45,7 @@ impl Flight {
     }
 
     pub(super) async fn android_follows_by_its_one_token(&self) {
+        self.world.settled(FLIGHT).await;
         let presentations = [sim::Presentation::LiveUpdate, sim::Presentation::OngoingNotification];
         for (phone, presentation) in self.androids.of_the_flight().iter().zip(presentations) {
             let seen = phone.snapshot();

@@ -1,5 +1,5 @@
-//! Each rule of ActivityKit and Android is broken by a push that APNs or FCM accepts, and each ability of an app and its
-//! holder is used against a Tidings that only takes notes.
+//! Each rule of ActivityKit and Android is broken by a push that APNs or FCM accepts, and each ability of an app and
+//! its holder is used against a Tidings that only takes notes.
 
 mod android;
 mod app;
