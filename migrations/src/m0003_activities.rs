@@ -110,7 +110,7 @@ async fn activity_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .name("activities_with_earlier_runs")
         .table("activities")
         .col("key")
-        .and_where(Expr::col("deleted_run").add(1).lt(Expr::col("run")))
+        .and_where(Expr::col("run").gt(Expr::col("deleted_run").add(1)))
         .to_owned();
     manager.create_index(index).await?;
     let index = Index::create()

@@ -56,15 +56,15 @@ pub(crate) async fn run(demo: &Demo, flags: &Flags) -> anyhow::Result<ExitCode> 
     // Whoever stops the demo early still gets the temporary folder removed.
     let landed = tokio::select! {
         flown = fly(demo, &world) => flown?,
-        stopped = super::told_to_stop() => {
-            stopped?;
+        () = super::told_to_stop()? => {
             world.stop().await;
             return Ok(ExitCode::FAILURE);
         }
     };
     if !demo.once {
+        let told_to_stop = super::told_to_stop()?;
         next::print(&world);
-        super::told_to_stop().await?;
+        told_to_stop.await;
     }
     world.stop().await;
     Ok(if landed || !demo.once { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -6,13 +6,16 @@ pub(crate) mod migrate;
 pub(crate) mod serve;
 pub(crate) mod simulator;
 
-/// Resolves when the process is told to stop: by Ctrl-C, or by SIGTERM as Kubernetes sends it.
-pub(crate) async fn told_to_stop() -> anyhow::Result<()> {
+/// Listens from now on; what it returns resolves when the process is told to stop: by Ctrl-C, or by SIGTERM as
+/// Kubernetes sends it. Must come before the process says that it serves: an earlier signal would end it at once.
+pub(crate) fn told_to_stop() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }

@@ -9,6 +9,7 @@ use tidings::{server, telemetry};
 pub(crate) async fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
     let config = Config::load(flags)?;
     telemetry::init(&config.log)?;
+    let told_to_stop = super::told_to_stop()?;
     let mut server = server::start(config, Clock::system()).await?;
     if let Some(key) = server.take_first_key() {
         // The one moment at which the key is shown: to the person at the terminal, never to the log.
@@ -16,7 +17,7 @@ pub(crate) async fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
         println!("{}", key.expose_secret());
     }
     println!("gRPC listens on {}, HTTP on {}.", server.grpc_address(), server.http_address());
-    super::told_to_stop().await?;
+    told_to_stop.await;
     tracing::info!("draining");
     server.stop().await;
     Ok(ExitCode::SUCCESS)

@@ -58,7 +58,7 @@ pub(crate) async fn run(options: &Simulator, flags: &Flags) -> anyhow::Result<Ex
         simulator.project_id(),
         options.service_account_file.display()
     );
-    super::told_to_stop().await?;
+    super::told_to_stop()?.await;
     simulator.shutdown().await;
     Ok(ExitCode::SUCCESS)
 }

@@ -21,13 +21,14 @@ pub struct Recipient {
     pub way: Way,
     /// Whoever comes this way later is started too, and who no longer does is ended. Never of a run that is over.
     pub live: bool,
-    /// The revision of the activity when it was named; ends for targets up to there concern nobody who comes this way.
+    /// The revision of the activity when it was named beside the start; ends for targets up to there concern nobody who
+    /// comes this way. 0 for the audience of the start: every end of the run concerns it.
     pub since: Number,
     /// Of a segment: its version when it was named.
     pub as_of: Version,
     /// Of a segment: up to this version what changed was followed.
     pub followed: Version,
-    /// The revision of the activity when it was named; ends for targets up to there concern nobody who comes this way.
+    /// Of a segment: how far following it has come; its meaning is the store's.
     pub cursor: String,
 }
 

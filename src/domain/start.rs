@@ -90,7 +90,7 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     asked::check_size(&activity, &activity.content, Some(&alert), &asked.activity_type)?;
     asked.presentation.alert = Some(alert);
     let whose = (asked.workspace, activity.key, run);
-    let recipients = recipient::recipients(whose, &asked.audience, activity.revision);
+    let recipients = recipient::recipients(whose, &asked.audience, 0);
     let expansion = Expansion {
         id: ExpansionId::generate(),
         activity: activity.key,

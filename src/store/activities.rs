@@ -150,7 +150,7 @@ pub(super) fn ended(before: Time) -> Select<Entity> {
 }
 
 pub(super) fn with_earlier_runs() -> Select<Entity> {
-    let has_earlier = Expr::cust("\"deleted_run\" + 1 < \"run\"");
+    let has_earlier = Expr::cust("\"run\" > \"deleted_run\" + 1");
     Entity::find().filter(has_earlier).order_by_asc(Column::Key)
 }
 

@@ -110,7 +110,7 @@ pub(in crate::service) async fn rearm(
     now: Time,
 ) -> Result<()> {
     let mut rows = store::subscriptions::open_of_device(tx, device.key).await?;
-    rows.retain(|row| row.state == State::Unreachable);
+    rows.retain(|row| row.state == State::Unreachable && row.place.route.shares_token());
     take_all(tx, (device, rows), Arrival::First, (change, now)).await
 }
 
