@@ -77,7 +77,7 @@ impl World {
         Self::start_with(database, Clock::system(), change).await
     }
 
-    async fn start_with(
+    pub(crate) async fn start_with(
         database: TestDatabase,
         clock: Clock,
         change: impl FnOnce(&mut Config),

@@ -1,6 +1,7 @@
 //! Many days of flights, by a clock that is moved: what is old goes, what is needed stays, and no table grows for ever.
 
 use crate::calls::{CONTACT, Caller, end, refused, start, token, update, update_token};
+use crate::databases::TestDatabase;
 use crate::harness::{PATIENCE, World};
 use crate::tables::{Tables, count};
 use std::collections::BTreeMap;
@@ -98,7 +99,8 @@ impl World {
 async fn every_table_levels_off_and_what_is_needed_stays() {
     let clock = Clock::manual(Clock::system().now());
     let change = |config: &mut Config| config.retention = two_days();
-    let world = World::start_at(clock.clone(), change).await;
+    // On PostgreSQL the time is the database's, which no test can move.
+    let world = World::start_with(TestDatabase::sqlite(), clock.clone(), change).await;
     let store = world.server.store().clone();
     let retention = Retention::new(store, clock.clone(), two_days(), CancellationToken::new());
     clock.advance(Duration::from_secs(2));
@@ -137,7 +139,9 @@ async fn every_table_levels_off_and_what_is_needed_stays() {
         let level = of_days[LEVEL - 1..=LEVEL].iter().max().copied().unwrap_or_default();
         // An id keeps its type for ever: that of each flight is another one.
         let new_ids = if table == "activities" { DAYS - 1 - LEVEL } else { 0 };
-        assert!(*size <= level + new_ids, "{table} grows: {of_days:?}");
+        // The same outcome is counted in one of eight slots, whichever its first push falls into.
+        let slots = if table == "delivery_counts" { 8 } else { 1 };
+        assert!(*size <= slots * level + new_ids, "{table} grows: {of_days:?}");
     }
     what_is_left_is_what_is_needed(&world, &caller, &clock).await;
     world.stop().await;
