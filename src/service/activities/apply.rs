@@ -68,6 +68,7 @@ async fn apply_within(
         content: start.content,
         audience: start.audience.resolve(tx, workspace).await?,
         presentation: start.presentation,
+        fallback: start.fallback,
         expected: start.expected,
     };
     let applied = rules::apply(present.as_ref(), start, observed_at, now)?;
