@@ -44,8 +44,8 @@ impl World {
     }
 }
 
-fn fallback() -> Option<Fallback> {
-    Some(Fallback { title: "TK1".to_owned(), sound: "default".to_owned(), ..Fallback::default() })
+fn fallback() -> Fallback {
+    Fallback { title: "TK1".to_owned(), sound: "default".to_owned(), ..Fallback::default() }
 }
 
 async fn is_notified(phone: &Phone) -> sim::Notification {
@@ -60,7 +60,7 @@ async fn a_phone_that_cannot_show_the_activity_gets_one_notification_and_nothing
     let old = world.old_phone(Some(true));
     world.said_everything(&old).await;
     world.start_with_fallback("SILENT", None).await;
-    world.start_with_fallback(FLIGHT, fallback()).await;
+    world.start_with_fallback(FLIGHT, Some(fallback())).await;
     let shown = is_notified(&old).await;
     assert_eq!((shown.title.as_str(), shown.body.as_str()), ("TK1", alert("Start").body.as_str()));
     assert_eq!(shown.tag, FLIGHT, "the system groups by it");
@@ -81,7 +81,7 @@ async fn a_notification_waits_for_its_token_and_comes_once() {
     let world = World::start().await;
     let old = world.old_phone(None);
     world.said_everything(&old).await;
-    world.start_with_fallback(FLIGHT, fallback()).await;
+    world.start_with_fallback(FLIGHT, Some(fallback())).await;
     world.becomes("old", SubscriptionState::Unreachable).await;
     world.settled(FLIGHT).await;
     assert_eq!(world.fallbacks().await, []);
@@ -111,7 +111,7 @@ async fn an_android_phone_whose_person_allows_no_activities_gets_it_by_google() 
         ..RegisterDeviceRequest::default()
     };
     world.devices().register_device(forbidden).await.expect("registered");
-    world.start_with_fallback(FLIGHT, fallback()).await;
+    world.start_with_fallback(FLIGHT, Some(fallback())).await;
     let shown = is_notified(&phone).await;
     assert_eq!((shown.title.as_str(), shown.tag.as_str()), ("TK1", FLIGHT));
     world.becomes("android", SubscriptionState::Unreachable).await;
