@@ -7,6 +7,7 @@ mod crowd;
 mod devices;
 mod mixed;
 mod targets;
+mod tried;
 
 use crate::harness::{PATIENCE, World, shows};
 use std::time::Duration;
