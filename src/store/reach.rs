@@ -33,10 +33,10 @@ pub async fn count_comers(
     activity_type: &str,
     target: Option<&Target>,
 ) -> Result<ByPlatform> {
+    use device::Column;
     if expansion.audience.latest_only || target.is_some() {
         return count_one_by_one(on, expansion.clone(), activity_type, target).await;
     }
-    use device::Column;
     let query = all_devices(expansion)
         .filter(Expr::exists(rows_of_device(expansion)).not())
         .select_only()
