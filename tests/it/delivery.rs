@@ -8,6 +8,7 @@ mod devices;
 mod fallback;
 mod mixed;
 mod targets;
+mod tried;
 
 use crate::harness::{PATIENCE, World, shows};
 use std::time::Duration;
