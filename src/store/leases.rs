@@ -106,9 +106,8 @@ pub async fn renew(tx: &Tx, claims: &[(ShardId, i64)], now: Time) -> Result<Vec<
         Entity::find().filter(Column::Id.is_in(epochs.keys().copied())).order_by_asc(Column::Id);
     let handle = tx.handle();
     let found = handle.hold(query).all(&handle.db).await?;
-    let is_kept = |row: &Model| {
-        row.lease_until.is_some() && epochs.get(&row.id) == Some(&row.lease_epoch)
-    };
+    let is_kept =
+        |row: &Model| row.lease_until.is_some() && epochs.get(&row.id) == Some(&row.lease_epoch);
     let kept: Vec<Uuid> = found.into_iter().filter(is_kept).map(|row| row.id).collect();
     Entity::update_many()
         .col_expr(Column::LeaseUntil, Expr::value((now + LEASE).0))
