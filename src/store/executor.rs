@@ -1,7 +1,7 @@
 //! Runs statements; waits for what a read answers no longer than it may take.
 //!
-//! Invariant: a server that fell silent holds nobody up for ever. It says nothing any more, not even that a time limit of
-//! its own is over. A transaction has its bound as a whole, from who runs it.
+//! Invariant: a server that fell silent holds nobody up for ever. It says nothing any more, not even that a time limit
+//! of its own is over. A transaction has its bound as a whole, from who runs it.
 
 use async_trait::async_trait;
 use sea_orm::{

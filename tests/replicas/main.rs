@@ -1,9 +1,8 @@
-//! Two replicas on one PostgreSQL. They are killed, told to end, stood still and cut off from their database, in turn or
-//! together, and what was accepted still arrives: nothing lost, no start doubled, no phone goes backwards, and no push
-//! made by two.
+//! Two replicas on one PostgreSQL. They are killed, told to end, made to stand still, and lose their database, and what
+//! was accepted still arrives: nothing lost, no start doubled, no phone goes backwards, and no push made by two.
 //!
-//! Needs the programs of PostgreSQL that `scripts/tools` installs: each test has a server of its own. `TIDINGS_TEST_SCALE`
-//! counts the kills; `TIDINGS_SEED` repeats what a seed decided, as far as time lets it.
+//! Needs the programs of PostgreSQL that `scripts/tools` installs: each test has a server of its own.
+//! `TIDINGS_TEST_SCALE` counts the kills; `TIDINGS_SEED` repeats what a seed decided, as far as time lets it.
 #![expect(clippy::expect_used, reason = "what stands around a test fails the test")]
 #![expect(clippy::indexing_slicing, reason = "what stands around a test fails the test")]
 
