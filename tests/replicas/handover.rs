@@ -19,6 +19,7 @@ pub(crate) const LEASED: &str = "SELECT count(*) FROM shards WHERE lease_until >
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_replica_has_claimed_is_free_when_it_is_told_to_end() {
+    let _shared = crate::MACHINE.read().await;
     let mut world = World::start().await;
     let crew = Crew::gather(&world, "crew", 2).await;
     let (mut flight, mut random) = (crew.flight(0), Random::new(1));

@@ -15,6 +15,7 @@ const MILLISECONDS_MAX: usize = 1_500;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_reversed_while_replicas_are_killed_in_turn() {
+    let _shared = crate::MACHINE.read().await;
     let mut random = Random::new(crate::seed());
     let mut world = World::start().await;
     let traffic = Traffic::begin(&world, CREWS, &mut random).await;

@@ -22,7 +22,11 @@ mod watch;
 mod world;
 
 use std::time::Duration;
+use tokio::sync::RwLock;
 use tokio::time::timeout;
+
+/// Tests share the machine; one that measures how soon a call fails has it alone.
+static MACHINE: RwLock<()> = RwLock::const_new(());
 
 /// How often what is counted is repeated.
 fn scale() -> u64 {

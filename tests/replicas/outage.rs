@@ -18,6 +18,7 @@ const BACK_WITHIN: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_postgres_is_gone_errors_come_soon_and_then_everything_arrives() {
+    let _alone = crate::MACHINE.write().await;
     let mut random = Random::new(crate::seed());
     let world = World::start().await;
     let traffic = Traffic::begin(&world, CREWS, &mut random).await;

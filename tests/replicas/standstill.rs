@@ -15,6 +15,7 @@ const UPDATES_AFTER: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replica_that_stood_still_takes_nothing_back_that_the_other_did() {
+    let _shared = crate::MACHINE.read().await;
     let world = World::start().await;
     let crew = Crew::gather(&world, "crew", 3).await;
     let (mut flight, mut random) = (crew.flight(0), Random::new(1));

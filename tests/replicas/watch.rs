@@ -75,6 +75,7 @@ pub(crate) fn ended(progress: &Progress) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_watch_at_one_replica_sees_what_is_asked_of_the_other_and_how_far_it_came() {
+    let _shared = crate::MACHINE.read().await;
     let world = World::start().await;
     let crew = Crew::gather(&world, "crew", 2).await;
     let (mut flight, mut random) = (crew.flight(0), Random::new(1));

@@ -30,6 +30,8 @@ pub(crate) const BUNDLE: &str = "com.example.flights";
 pub(crate) const ACTIVITY_TYPE: &str = "flight_status";
 /// Below those that outgoing connections get, or a client that looks for a replica could connect to itself.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
+/// More than one process of tests asks for.
+const PORTS_EACH: u32 = 64;
 /// Both of them.
 pub(crate) const REPLICAS: usize = 2;
 
@@ -245,7 +247,9 @@ fn new_key() -> String {
 fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let width = PORTS.end - PORTS.start;
-    let first = u16::try_from(std::process::id() % u32::from(width)).expect("below the width");
+    // Processes that begin together have neighbouring numbers, and look in different places.
+    let first = std::process::id().wrapping_mul(PORTS_EACH) % u32::from(width);
+    let first = u16::try_from(first).expect("below the width");
     let ports = std::iter::repeat_with(|| {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
         PORTS.start + (first + step) % width
