@@ -7,7 +7,6 @@ use super::steps::{self, Answered, Loaded, Made, Place, Planned, Work};
 use super::{Claim, Dispatcher, FAULT_PAUSE, UNSETTLED_MAX};
 use crate::clock::Time;
 use crate::domain::outcome::Outcome;
-use crate::domain::plan::Kind;
 use crate::domain::reasons::NO_ANSWER;
 use crate::domain::settle::Sent;
 use crate::error::{Error, Result};
@@ -21,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 const SLICE: usize = 250;
 /// A slice settles this long after its last send, answered or not.
 const SETTLE_AFTER: Duration = Duration::from_secs(1);
-/// Why starts are taken back. They were not made, so no send log says this.
+/// Why pushes are taken back. They were not made, so no send log says this.
 const LEASE_LOST: &str = "LEASE_LOST";
 
 const _: () = assert!(SLICE <= UNSETTLED_MAX, "a slice must fit into what may be unsettled");
@@ -117,9 +116,9 @@ async fn deliver_slice(
     Ok(Some(counted))
 }
 
-/// The starts of the slice were written ahead and are not made: whoever has the shard next may begin them anew.
+/// What was written ahead is not made: whoever has the shard next may begin it anew.
 async fn take_back(claim: &Claim, work: &Work, mut slice: Vec<Planned>) -> Result<()> {
-    slice.retain(|planned| planned.plan.kind == Kind::Start);
+    slice.retain(|planned| planned.plan.kind.is_written_ahead());
     if slice.is_empty() {
         return Ok(());
     }
