@@ -2,11 +2,12 @@
 //!
 //! `domain` takes `now` as an argument; everything else asks a [`Clock`]. The clock's durable mark lives in the store
 //! and is kept by `dispatch`: where the wall clock is found further behind the mark than its lead, the clock goes on
-//! from the mark, so that the timestamps of pushes never fall.
+//! from the mark, so that the timestamps of pushes never fall. A clock that follows the one of a database goes by the
+//! machine's steady clock in between: who sets the wall clock moves nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How far ahead of the present the durable mark is written.
 pub const MARK_LEAD: Duration = Duration::from_mins(1);
@@ -25,14 +26,20 @@ pub struct Clock {
 struct Shared {
     source: Source,
     told: AtomicI64,
+    /// How far ahead of the wall clock the present is.
     ahead: AtomicI64,
+    /// How far ahead of the steady clock it is, where the present of others is followed; [`ALONE`] where not.
+    led: AtomicI64,
 }
 
 #[derive(Debug)]
 enum Source {
-    System,
-    Manual(AtomicI64),
+    System { begun: Instant },
+    Manual { wall: AtomicI64, steady: AtomicI64 },
 }
+
+/// Follows nobody.
+const ALONE: i64 = i64::MIN;
 
 impl Time {
     /// Whole seconds since the Unix epoch, rounded down: the unit of APNs.
@@ -70,30 +77,43 @@ impl std::ops::Sub<Duration> for Time {
 impl Clock {
     /// The machine's clock.
     pub fn system() -> Self {
-        Self::new(Source::System)
+        Self::new(Source::System { begun: Instant::now() })
     }
 
     /// A clock that stands still until it is moved, for tests in virtual time.
     pub fn manual(start: Time) -> Self {
-        Self::new(Source::Manual(AtomicI64::new(start.0)))
+        Self::new(Source::Manual { wall: AtomicI64::new(start.0), steady: AtomicI64::new(0) })
     }
 
     fn new(source: Source) -> Self {
-        let shared = Shared { source, told: AtomicI64::new(i64::MIN), ahead: AtomicI64::new(0) };
+        let (told, ahead) = (AtomicI64::new(i64::MIN), AtomicI64::new(0));
+        let shared = Shared { source, told, ahead, led: AtomicI64::new(ALONE) };
         Self { shared: Arc::new(shared) }
     }
 
     /// The present.
     pub fn now(&self) -> Time {
-        let now = self.wall().saturating_add(self.shared.ahead.load(Ordering::Relaxed));
+        let now = match self.shared.led.load(Ordering::Relaxed) {
+            ALONE => self.wall().saturating_add(self.shared.ahead.load(Ordering::Relaxed)),
+            led => self.steady().saturating_add(led),
+        };
         let told = self.shared.told.fetch_max(now, Ordering::Relaxed);
         Time(now.max(told))
     }
 
     /// Moves a manual clock forward. Does nothing to the machine's clock.
     pub fn advance(&self, span: Duration) {
-        if let Source::Manual(now) = &self.shared.source {
-            now.fetch_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        if let Source::Manual { wall, steady } = &self.shared.source {
+            let span = i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
+            wall.fetch_add(span, Ordering::Relaxed);
+            steady.fetch_add(span, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets the wall of a manual clock, and nothing else. Does nothing to the machine's clock.
+    pub fn set_wall(&self, to: Time) {
+        if let Source::Manual { wall, .. } = &self.shared.source {
+            wall.store(to.0, Ordering::Relaxed);
         }
     }
 
@@ -109,15 +129,24 @@ impl Clock {
     /// Goes on from the present of others, such as the database that several replicas share. What was told before is
     /// not taken back.
     pub fn follow(&self, present: Time) {
-        let ahead = present.0.saturating_sub(self.wall());
-        self.shared.ahead.store(ahead, Ordering::Relaxed);
+        let led = present.0.saturating_sub(self.steady());
+        self.shared.led.store(led, Ordering::Relaxed);
+    }
+
+    fn steady(&self) -> i64 {
+        match &self.shared.source {
+            Source::Manual { steady, .. } => steady.load(Ordering::Relaxed),
+            Source::System { begun } => {
+                i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX)
+            }
+        }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     fn wall(&self) -> i64 {
         match &self.shared.source {
-            Source::Manual(now) => now.load(Ordering::Relaxed),
-            Source::System => {
+            Source::Manual { wall, .. } => wall.load(Ordering::Relaxed),
+            Source::System { .. } => {
                 let now = std::time::SystemTime::now();
                 let since_epoch = now.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
                 i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
@@ -148,6 +177,18 @@ mod tests {
         assert_eq!(clock.now(), Time::from_seconds(1_007));
         clock.advance(Duration::from_secs(3));
         assert_eq!(clock.now(), Time::from_seconds(1_008));
+    }
+
+    #[test]
+    fn who_sets_the_wall_clock_does_not_move_a_clock_that_follows_another() {
+        let clock = Clock::manual(Time::from_seconds(1_000));
+        clock.follow(Time::from_seconds(1_007));
+        clock.set_wall(Time::from_seconds(9_000));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now(), Time::from_seconds(1_008));
+        clock.set_wall(Time::from_seconds(10));
+        clock.follow(Time::from_seconds(1_020));
+        assert_eq!(clock.now(), Time::from_seconds(1_020));
     }
 
     #[test]

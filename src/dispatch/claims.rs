@@ -9,20 +9,26 @@ use super::{Dispatcher, FAULT_PAUSE, steps};
 use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::ids::{ReplicaId, ShardId};
-use crate::error::Result;
-use crate::store::leases::{LEASE, Lease};
+use crate::error::{Error, Result};
+use crate::store::leases::{Claimant, LEASE, Lease};
 use crate::store::{self, Lane, leases};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 /// How often leases are renewed.
 const RENEW_INTERVAL: Duration = Duration::from_secs(5);
+/// A renewal that was not answered by then is given up: the next one has another connection, and time enough.
+const RENEW_TIMEOUT: Duration = Duration::from_secs(3);
 /// No send begins with less than this left of a lease.
 const SEND_MARGIN: Duration = Duration::from_secs(2);
 
-const _: () = assert!(RENEW_INTERVAL.as_secs() * 2 + SEND_MARGIN.as_secs() < LEASE.as_secs());
+const _: () = assert!(
+    RENEW_INTERVAL.as_secs() + 2 * RENEW_TIMEOUT.as_secs() + SEND_MARGIN.as_secs()
+        < LEASE.as_secs(),
+    "a renewal may be lost without the lease",
+);
 
 /// What this process has claimed.
 #[derive(Debug)]
@@ -72,11 +78,18 @@ impl Claims {
         leased.collect()
     }
 
+    fn claimant(&self) -> Claimant {
+        Claimant { owner: self.owner, busy: self.shards() }
+    }
+
     /// Those leases last longer; of the others nothing is known, so they last as long as they did.
-    fn prolong(&self, renewed: &[ShardId], until: Instant) {
+    fn prolong(&self, renewed: &[(ShardId, i64)], until: Instant) {
         let mut all = self.lock();
-        for shard in renewed {
-            if let Some(Held::Leased { until: last, .. }) = all.get_mut(shard) {
+        for (shard, renewed) in renewed {
+            // The shard may have been claimed anew since.
+            if let Some(Held::Leased { epoch, until: last }) = all.get_mut(shard)
+                && epoch == renewed
+            {
                 *last = until;
             }
         }
@@ -118,53 +131,49 @@ impl Dispatcher {
     async fn take(&self, limit: u64) -> Result<Vec<Claim>> {
         let (now, claimed) = (self.shared.clock.now(), self.shared.claims.shards());
         let due = store::shards::due_all_workspaces(self.reader(), now, limit, &claimed).await?;
-        let claims = due.into_iter().filter_map(|shard| self.hold(shard.id, Held::Alone));
-        Ok(claims.collect())
+        Ok(due.into_iter().map(|shard| self.hold(shard.id, Held::Alone)).collect())
     }
 
     async fn lease(&self, limit: u64) -> Result<Vec<Claim>> {
-        let now = self.shared.clock.now();
-        let next = leases::next_due(self.reader(), now).await?;
+        let (now, claimant) = (self.shared.clock.now(), self.shared.claims.claimant());
+        let next = leases::next_due(self.reader(), now, &claimant).await?;
         if next.is_none_or(|due_at| due_at > now) {
             return Ok(Vec::new());
         }
         // Counted from before the database was asked, so that it never ends later here than there.
         let until = Instant::now() + LEASE;
-        let (owner, clock) = (self.shared.claims.owner, self.shared.clock.clone());
+        let clock = self.shared.clock.clone();
         let claim = self.shared.store.write(Lane::Settle, move |tx| {
-            let clock = clock.clone();
+            let (clock, claimant) = (clock.clone(), claimant.clone());
             Box::pin(async move {
                 let now = store::clock::now(tx, &clock).await?;
-                Ok((now, leases::claim(tx, now, owner, limit).await?))
+                Ok((now, leases::claim(tx, now, &claimant, limit).await?))
             })
         });
         let (now, leases): (Time, Vec<Lease>) = claim.await?;
         self.shared.clock.follow(now);
-        let claims = leases.into_iter().filter_map(|lease| {
+        let claims = leases.into_iter().map(|lease| {
             let held = Held::Leased { epoch: lease.epoch, until };
             self.hold(lease.shard.id, held)
         });
         Ok(claims.collect())
     }
 
-    fn hold(&self, shard: ShardId, held: Held) -> Option<Claim> {
+    /// What is held was not asked for, and claims are made by one task.
+    fn hold(&self, shard: ShardId, held: Held) -> Claim {
         let epoch = match held {
             Held::Alone => None,
             Held::Leased { epoch, .. } => Some(epoch),
         };
-        let mut all = self.shared.claims.lock();
-        // An earlier claim of ours whose lease ran out is still under way; the new lease waits until it runs out, too.
-        if all.contains_key(&shard) {
-            return None;
-        }
-        all.insert(shard, held);
-        Some(Claim { dispatcher: self.clone(), shard, epoch })
+        self.shared.claims.lock().insert(shard, held);
+        Claim { dispatcher: self.clone(), shard, epoch }
     }
 
     /// When the next shard is due that nobody has claimed.
     pub(super) async fn next_due(&self) -> Result<Option<Time>> {
         if self.shared.store.is_shared() {
-            return leases::next_due(self.reader(), self.shared.clock.now()).await;
+            let claimant = self.shared.claims.claimant();
+            return leases::next_due(self.reader(), self.shared.clock.now(), &claimant).await;
         }
         let claimed = self.shared.claims.shards();
         store::shards::next_due_all_workspaces(self.reader(), &claimed).await
@@ -185,7 +194,8 @@ impl Dispatcher {
                     _ = ticks.tick() => {}
                     () = tasks.wait() => return,
                 }
-                if let Err(error) = dispatcher.renew().await {
+                let renewed = timeout(RENEW_TIMEOUT, dispatcher.renew()).await;
+                if let Err(error) = renewed.unwrap_or_else(|_| Err(no_answer())) {
                     tracing::warn!(%error, "leases were not renewed and will be tried again");
                     tokio::time::sleep(FAULT_PAUSE).await;
                     ticks.reset_immediately();
@@ -197,19 +207,24 @@ impl Dispatcher {
     async fn renew(&self) -> Result<()> {
         let held = self.shared.claims.leases();
         let until = Instant::now() + LEASE;
-        let clock = self.shared.clock.clone();
+        let (clock, claims) = (self.shared.clock.clone(), held.clone());
         let renew = self.shared.store.write(Lane::Settle, move |tx| {
-            let (clock, held) = (clock.clone(), held.clone());
+            let (clock, claims) = (clock.clone(), claims.clone());
             Box::pin(async move {
                 let now = store::clock::now(tx, &clock).await?;
-                Ok((now, leases::renew(tx, &held, now).await?))
+                Ok((now, leases::renew(tx, &claims, now).await?))
             })
         });
         let (now, renewed) = renew.await?;
         self.shared.clock.follow(now);
-        self.shared.claims.prolong(&renewed, until);
+        let renewed = held.into_iter().filter(|(shard, _)| renewed.contains(shard));
+        self.shared.claims.prolong(&renewed.collect::<Vec<_>>(), until);
         Ok(())
     }
+}
+
+fn no_answer() -> Error {
+    Error::unavailable("The database did not answer in time.")
 }
 
 impl Drop for Claim {

@@ -39,6 +39,8 @@ use tokio_util::task::TaskTracker;
 
 /// How often the tables are looked at when nobody rings.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(2);
+/// The same where replicas share the database: what another one accepted or gave up rings no bell here.
+const PEERS_INTERVAL: Duration = Duration::from_secs(1);
 /// How many shards are sent to at the same time.
 const SHARDS_AT_ONCE: usize = 16;
 /// How many pushes may be made and not settled; at this bound claiming stops.
@@ -109,6 +111,8 @@ impl Dispatcher {
 
     /// Works until `stop` is called. What a crash left behind is found like everything else: in the tables.
     pub async fn run(&self) {
+        // Whoever waits for the last task waits for this, too: it may be about to claim something.
+        let _running = self.shared.tasks.token();
         self.keep_leases();
         let mut bell = self.shared.bus.subscribe_work();
         while !self.shared.stop.is_cancelled() {
@@ -142,10 +146,10 @@ impl Dispatcher {
         self.claim_all().await?;
         self.purge().await?;
         self.sweep_segments().await?;
+        let pause_max = if self.shared.store.is_shared() { PEERS_INTERVAL } else { SWEEP_INTERVAL };
         let next = self.next_due().await?;
-        let until_next =
-            next.map_or(SWEEP_INTERVAL, |due_at| due_at.since(self.shared.clock.now()));
-        Ok(until_next.clamp(Duration::from_millis(1), SWEEP_INTERVAL))
+        let until_next = next.map_or(pause_max, |due_at| due_at.since(self.shared.clock.now()));
+        Ok(until_next.clamp(Duration::from_millis(1), pause_max))
     }
 
     async fn claim_all(&self) -> Result<()> {

@@ -53,11 +53,20 @@ pub(super) async fn begin(claim: &Claim, slice: Vec<Planned>) -> Result<Vec<Plan
     Ok(rest)
 }
 
-/// Stamps, builds and hands over. One reading of the clock stamps the slice.
-pub(super) async fn send(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Result<UnderWay> {
-    let dispatcher = &claim.dispatcher;
+/// What signs the pushes of the claim, if there is anything.
+pub(super) async fn signing(claim: &Claim, work: &Work) -> Result<Option<Signing>> {
     let place = work.shard.place;
-    let signing = dispatcher.signing(work.shard.workspace, place.app, place.environment).await?;
+    claim.dispatcher.signing(work.shard.workspace, place.app, place.environment).await
+}
+
+/// Stamps, builds and hands over. One reading of the clock stamps the slice.
+pub(super) fn send(
+    claim: &Claim,
+    work: &Work,
+    slice: Vec<Planned>,
+    signing: Option<Signing>,
+) -> UnderWay {
+    let dispatcher = &claim.dispatcher;
     let now = dispatcher.shared.clock.now();
     let (mut made, mut failed, mut ready) = (Vec::new(), Vec::new(), Vec::new());
     let mut bodies = Bodies::default();
@@ -83,7 +92,7 @@ pub(super) async fn send(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Res
         }
         None => mpsc::channel(1).1,
     };
-    Ok(UnderWay { made, failed, answers })
+    UnderWay { made, failed, answers }
 }
 
 /// A push that has everything but its provider's form.

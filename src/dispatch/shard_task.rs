@@ -20,6 +20,8 @@ use tokio::time::{Instant, timeout_at};
 const SLICE: usize = 250;
 /// A slice settles this long after its last send, answered or not.
 const SETTLE_AFTER: Duration = Duration::from_secs(1);
+/// Why pushes are taken back. They were not made, so no send log says this.
+const LEASE_LOST: &str = "LEASE_LOST";
 
 const _: () = assert!(SLICE <= UNSETTLED_MAX, "a slice must fit into what may be unsettled");
 
@@ -55,7 +57,11 @@ async fn deliver(claim: &Claim) -> Result<()> {
             break;
         }
         match deliver_slice(claim, &work, slice).await {
-            Ok(delivered) => counted.extend(delivered),
+            Ok(Some(delivered)) => counted.extend(delivered),
+            Ok(None) => {
+                complete = false;
+                break;
+            }
             Err(error) => {
                 (complete, fault) = (false, Some(error));
                 break;
@@ -76,16 +82,26 @@ fn slices(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
     slices
 }
 
-/// Returns the pushes that count as delivered.
-async fn deliver_slice(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Result<Vec<Sent>> {
+/// Returns the pushes that count as delivered; none where the lease did not last until they could be made.
+async fn deliver_slice(
+    claim: &Claim,
+    work: &Work,
+    slice: Vec<Planned>,
+) -> Result<Option<Vec<Sent>>> {
     let slice = send::begin(claim, slice).await?;
     if slice.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Some(Vec::new()));
     }
     let permits = u32::try_from(slice.len()).unwrap_or(u32::MAX);
     let unsettled = Arc::clone(&claim.dispatcher.shared.unsettled);
     let permit = unsettled.acquire_many_owned(permits).await.map_err(Error::internal)?;
-    let mut under_way = send::send(claim, work, slice).await?;
+    let signing = send::signing(claim, work).await?;
+    // All of this took its time, most of all where the database did.
+    if !claim.may_send() {
+        take_back(claim, work, slice).await?;
+        return Ok(None);
+    }
+    let mut under_way = send::send(claim, work, slice, signing);
     let answered = collect(&mut under_way, claim.dispatcher.shared.clock.now()).await;
     let in_flight: Vec<Sent> =
         under_way.made.iter().flatten().map(|made| made.sent.clone()).collect();
@@ -97,7 +113,22 @@ async fn deliver_slice(claim: &Claim, work: &Work, slice: Vec<Planned>) -> Resul
         let tasks = &claim.dispatcher.shared.tasks;
         tasks.spawn(settle_late(dispatcher, place, under_way, permit));
     }
-    Ok(counted)
+    Ok(Some(counted))
+}
+
+/// What was written ahead is not made: whoever has the shard next may begin it anew.
+async fn take_back(claim: &Claim, work: &Work, mut slice: Vec<Planned>) -> Result<()> {
+    slice.retain(|planned| planned.plan.kind.is_written_ahead());
+    if slice.is_empty() {
+        return Ok(());
+    }
+    let now = claim.dispatcher.shared.clock.now();
+    let answered = slice.into_iter().map(|planned| {
+        let sent = Sent::new(planned.plan.clone(), now);
+        let outcome = Outcome::Postponed { reason: LEASE_LOST, until: now };
+        Answered { made: Made { planned, sent }, outcome, answered_at: now }
+    });
+    settle::slice(claim, work, answered.collect(), Vec::new()).await.map(drop)
 }
 
 /// Waits until all are answered or [`SETTLE_AFTER`] is over. What is still in flight keeps its slot.

@@ -13,9 +13,13 @@ use crate::store;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::time::timeout;
 
 /// How long a key is used without looking whether it is still there.
 const CACHE_LIFE: Duration = Duration::from_secs(5);
+
+/// How long a key is looked for: a call must not wait longer for a database that fell silent than its write would.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// More keys than this are looked up more often.
 const CACHED_MAX: usize = 10_000;
@@ -76,11 +80,16 @@ impl Service {
         if let Some(key) = self.keys.get(id, now) {
             return Ok(Some(key));
         }
-        let found = store::api_keys::find_all_workspaces(self.store.reader(), id).await?;
+        let found = store::api_keys::find_all_workspaces(self.store.reader(), id);
+        let found = timeout(LOOK_TIMEOUT, found).await.map_err(|_| no_answer())??;
         let Some(key) = found.map(Arc::new) else { return Ok(None) };
         self.keys.put(Arc::clone(&key), now);
         Ok(Some(key))
     }
+}
+
+fn no_answer() -> Error {
+    Error::unavailable("The database did not answer in time; nothing was changed.")
 }
 
 /// The one answer to every wrong key.

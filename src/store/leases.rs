@@ -30,14 +30,34 @@ pub struct Lease {
     pub until: Time,
 }
 
-/// Claims shards of all tenants that are due and that nobody has a lease of, the longest due first. Those that another
-/// transaction is about are passed over.
-pub async fn claim(tx: &Tx, now: Time, owner: ReplicaId, limit: u64) -> Result<Vec<Lease>> {
-    let is_free =
-        Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now.0));
+/// Who claims.
+#[derive(Clone, Debug)]
+pub struct Claimant {
+    /// The replica.
+    pub owner: ReplicaId,
+    /// What it sends to at the moment, whether it still has a lease of it or not.
+    pub busy: Vec<ShardId>,
+}
+
+impl Claimant {
+    /// A replica may claim what nobody has a lease of, and what it has one of itself and does not know: nobody told it
+    /// that the claim was committed, or its release was lost. Never what it is still busy with.
+    fn may_claim(&self, now: Time) -> Condition {
+        let is_free = Condition::any()
+            .add(Column::LeaseUntil.is_null())
+            .add(Column::LeaseUntil.lte(now.0))
+            .add(Column::LeaseOwner.eq(self.owner.0));
+        let is_busy = Column::Id.is_in(self.busy.iter().map(|id| id.0));
+        Condition::all().add(is_free).add(is_busy.not())
+    }
+}
+
+/// Claims shards of all tenants that are due and that are free for this replica, the longest due first. Those that
+/// another transaction is about are passed over.
+pub async fn claim(tx: &Tx, now: Time, claimant: &Claimant, limit: u64) -> Result<Vec<Lease>> {
     let query = Entity::find()
         .filter(Column::DueAt.lte(now.0))
-        .filter(is_free)
+        .filter(claimant.may_claim(now))
         .order_by_asc(Column::DueAt)
         .order_by_asc(Column::Id)
         .limit(limit);
@@ -49,7 +69,7 @@ pub async fn claim(tx: &Tx, now: Time, owner: ReplicaId, limit: u64) -> Result<V
     }
     let until = now + LEASE;
     Entity::update_many()
-        .col_expr(Column::LeaseOwner, Expr::value(owner.0))
+        .col_expr(Column::LeaseOwner, Expr::value(claimant.owner.0))
         .col_expr(Column::LeaseEpoch, Expr::col(Column::LeaseEpoch).add(1))
         .col_expr(Column::LeaseUntil, Expr::value(until.0))
         .filter(Column::Id.is_in(ids.iter().copied()))
@@ -65,30 +85,30 @@ pub async fn claim(tx: &Tx, now: Time, owner: ReplicaId, limit: u64) -> Result<V
     Ok(leases.collect())
 }
 
-/// When the next shard is due that nobody has a lease of, of all tenants.
-pub async fn next_due(on: &impl On, now: Time) -> Result<Option<Time>> {
-    let is_free =
-        Condition::any().add(Column::LeaseUntil.is_null()).add(Column::LeaseUntil.lte(now.0));
+/// When the next shard is due that is free for this replica, of all tenants.
+pub async fn next_due(on: &impl On, now: Time, claimant: &Claimant) -> Result<Option<Time>> {
     let query = Entity::find()
         .select_only()
         .column(Column::DueAt)
         .filter(Column::DueAt.is_not_null())
-        .filter(is_free)
+        .filter(claimant.may_claim(now))
         .order_by_asc(Column::DueAt)
         .limit(1);
     let due_at: Option<Option<i64>> = query.into_tuple().one(&on.handle().db).await?;
     Ok(due_at.flatten().map(Time))
 }
 
-/// Prolongs claims, each named by its shard and epoch, and returns the shards whose claims still were the newest.
+/// Prolongs claims, each named by its shard and epoch, and returns the shards whose claims still were the newest. One
+/// that was given up meanwhile stays given up.
 pub async fn renew(tx: &Tx, claims: &[(ShardId, i64)], now: Time) -> Result<Vec<ShardId>> {
     let epochs: HashMap<Uuid, i64> = claims.iter().map(|(id, epoch)| (id.0, *epoch)).collect();
     let query =
         Entity::find().filter(Column::Id.is_in(epochs.keys().copied())).order_by_asc(Column::Id);
     let handle = tx.handle();
     let found = handle.hold(query).all(&handle.db).await?;
-    let is_newest = |row: &Model| epochs.get(&row.id) == Some(&row.lease_epoch);
-    let kept: Vec<Uuid> = found.into_iter().filter(is_newest).map(|row| row.id).collect();
+    let is_kept =
+        |row: &Model| row.lease_until.is_some() && epochs.get(&row.id) == Some(&row.lease_epoch);
+    let kept: Vec<Uuid> = found.into_iter().filter(is_kept).map(|row| row.id).collect();
     Entity::update_many()
         .col_expr(Column::LeaseUntil, Expr::value((now + LEASE).0))
         .filter(Column::Id.is_in(kept.iter().copied()))

@@ -12,6 +12,7 @@ mod config;
 #[expect(unreachable_pub, reason = "the derives of SeaORM make public items of private rows")]
 mod entity;
 mod error;
+mod executor;
 mod members;
 mod migrate;
 mod on;

@@ -5,12 +5,14 @@
 //! their rows, in this order: request id, turn, device, activity, expansion, shards by id, token. Subscriptions are not
 //! held: who writes one holds its shard.
 
+use super::executor::Executor;
 use crate::error::Result;
 use sea_orm::sea_query::{LockBehavior, LockType};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseExecutor, DatabaseTransaction, DbBackend, DbErr,
-    EntityTrait, QuerySelect, Select,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
+    QuerySelect, Select,
 };
+use std::time::Duration;
 
 /// What a query runs on.
 pub trait On: Send + Sync {
@@ -20,7 +22,7 @@ pub trait On: Send + Sync {
 
 /// Opaque outside the store.
 pub struct Handle<'a> {
-    pub(super) db: DatabaseExecutor<'a>,
+    pub(super) db: Executor<'a>,
     hold: Option<LockType>,
 }
 
@@ -28,6 +30,7 @@ pub struct Handle<'a> {
 #[derive(Clone)]
 pub struct Reader {
     connection: DatabaseConnection,
+    patience: Option<Duration>,
 }
 
 /// A transaction; made by [`super::Store::write`] alone. What it reads by id or key is held for it to change, unless
@@ -44,8 +47,9 @@ pub struct Held<'a> {
 }
 
 impl Reader {
-    pub(super) fn new(connection: DatabaseConnection) -> Self {
-        Reader { connection }
+    /// `patience`: the longest that a query is waited for, where the database may fall silent.
+    pub(super) fn new(connection: DatabaseConnection, patience: Option<Duration>) -> Self {
+        Reader { connection, patience }
     }
 
     pub(super) fn connection(&self) -> &DatabaseConnection {
@@ -85,7 +89,7 @@ impl Tx {
 
 impl On for Reader {
     fn handle(&self) -> Handle<'_> {
-        Handle { db: DatabaseExecutor::from(&self.connection), hold: None }
+        Handle { db: Executor::new(&self.connection, self.patience), hold: None }
     }
 }
 
@@ -93,7 +97,7 @@ impl On for Tx {
     fn handle(&self) -> Handle<'_> {
         // Not the strongest lock: rows that refer to a held one may still be added.
         let hold = Some(LockType::NoKeyUpdate);
-        Handle { db: DatabaseExecutor::from(&self.transaction), hold }
+        Handle { db: Executor::new(&self.transaction, None), hold }
     }
 }
 

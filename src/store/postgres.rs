@@ -41,6 +41,7 @@ impl Postgres {
         let connector = Connector::new(options, config.write_timeout());
         let reader = connector.pool(Purpose::Read, config.read_connections);
         reader.ping().await?;
+        let patience = Some(connector.timeout(Purpose::Read));
         let settles = config.write_connections / 2;
         let accepts = config.write_connections - settles;
         let share = |purpose, connections| {
@@ -52,7 +53,7 @@ impl Postgres {
         let accept = share(Purpose::Accept, accepts);
         let settle = share(Purpose::Settle, settles);
         let postgres = Postgres { connector, accept, settle, tasks: TaskTracker::new() };
-        Ok((postgres, Reader::new(reader)))
+        Ok((postgres, Reader::new(reader, patience)))
     }
 
     pub(super) async fn migrate(&self) -> Result<Vec<String>> {

@@ -1,7 +1,5 @@
 //! Shards: what is sent to together.
 
-pub use super::leases::{LEASE, Lease, claim, holds, release, renew};
-
 use super::codes::Code;
 use super::entity::shard::{Column, Entity};
 use super::on::{On, Tx};

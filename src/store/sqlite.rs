@@ -37,7 +37,7 @@ impl Sqlite {
         let connector = Connector::new(path)?;
         let lock = lock::acquire(path)?;
         let connection = connector.writer().await?;
-        let reader = Reader::new(connector.readers(config.read_connections).await?);
+        let reader = Reader::new(connector.readers(config.read_connections).await?, None);
         let (queues, writer) = Writer::new(config, connector.clone(), commits);
         let task = tokio::spawn(async move {
             writer.run(connection).await;

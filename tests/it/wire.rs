@@ -34,8 +34,8 @@ struct Shared {
     suffering: AtomicBool,
     commits: AtomicUsize,
     cut: AtomicUsize,
-    /// Nothing goes through any more, and nothing says so.
-    silent: AtomicBool,
+    /// Rises when silence falls, and again when it ends: odd while it lasts.
+    silences: AtomicUsize,
     down: CancellationToken,
 }
 
@@ -75,9 +75,15 @@ impl Wire {
         self.shared.cut.load(Ordering::Relaxed)
     }
 
-    /// Lets nothing through, without a word.
+    /// Lets nothing through, without a word, until it speaks again.
     pub(crate) fn fall_silent(&self) {
-        self.shared.silent.store(true, Ordering::Relaxed);
+        self.shared.silences.fetch_or(1, Ordering::Relaxed);
+    }
+
+    /// New connections pass again. Those of before stay silent for good, and open: as behind a firewall that has lost
+    /// its memory.
+    pub(crate) fn speak_again(&self) {
+        self.shared.silences.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Cuts every connection and takes no new one.
@@ -99,21 +105,26 @@ fn server_of(url: &str) -> &str {
 }
 
 async fn pass((client, server): (TcpStream, TcpStream), shared: Arc<Shared>) {
+    let born = shared.silences.load(Ordering::Relaxed);
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::select! {
-        () = forward(from_client, to_server, &shared) => {}
-        () = forward(from_server, to_client, &shared) => {}
+        () = forward(from_client, to_server, (&shared, born)) => {}
+        () = forward(from_server, to_client, (&shared, born)) => {}
         () = shared.down.cancelled() => {}
     }
 }
 
 /// Returns where the connection is to be cut.
-async fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared) {
+async fn forward(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    (shared, born): (&Shared, usize),
+) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         let bytes = &buffer[..read];
-        if shared.silent.load(Ordering::Relaxed) {
+        if born % 2 == 1 || shared.silences.load(Ordering::Relaxed) != born {
             // Both ends stay open.
             shared.down.cancelled().await;
         }

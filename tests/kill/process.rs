@@ -101,7 +101,12 @@ impl Process {
 
     /// SIGTERM, as Kubernetes sends it.
     pub(crate) fn terminate(&self) {
-        let command = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+    }
+
+    /// The signal of that name.
+    pub(crate) fn signal(&self, name: &str) {
+        let command = format!("kill -{name} {}", self.child.id());
         let sent = Command::new("sh").args(["-c", &command]).status().expect("a shell");
         assert!(sent.success(), "the signal was not sent");
     }

@@ -16,6 +16,8 @@ use tonic::Status;
 
 /// How often the tables are looked at when nobody rings.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
+/// The same where replicas share the database: what another one does rings no bell here.
+const PEERS_INTERVAL: Duration = Duration::from_secs(1);
 /// Changes that come faster are folded into the newest: so a large fan-out is not a message per device.
 const PACE: Duration = Duration::from_millis(50);
 
@@ -47,6 +49,8 @@ impl Watch {
         mut self,
         reader: mpsc::Sender<std::result::Result<WatchActivityResponse, Status>>,
     ) {
+        let look_interval =
+            if self.service.store.is_shared() { PEERS_INTERVAL } else { LOOK_INTERVAL };
         let mut standing = self.first.clone();
         let mut sent = None;
         loop {
@@ -62,7 +66,7 @@ impl Watch {
             }
             tokio::select! {
                 () = self.bell.rung() => tokio::time::sleep(PACE).await,
-                () = tokio::time::sleep(LOOK_INTERVAL) => {}
+                () = tokio::time::sleep(look_interval) => {}
                 () = reader.closed() => return,
                 () = self.draining.cancelled() => {
                     let _ = reader.send(Err(Error::draining().into())).await;
