@@ -303,7 +303,7 @@ impl World {
 
 /// `SQLite`, or PostgreSQL where `TIDINGS_TEST_DATABASE` is `postgres`.
 #[cfg_attr(not(feature = "postgres-tests"), expect(clippy::unused_async, reason = "only one kind"))]
-async fn chosen_database() -> TestDatabase {
+pub(crate) async fn chosen_database() -> TestDatabase {
     #[cfg(feature = "postgres-tests")]
     if std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|kind| kind == "postgres") {
         return TestDatabase::postgres().await;
