@@ -1,6 +1,6 @@
 //! Many days of flights, by a clock that is moved: what is old goes, what is needed stays, and no table grows for ever.
 
-use crate::calls::{CONTACT, Caller, end, refused, start, token, update, update_token};
+use crate::calls::{CONTACT, Caller, refused, start, token, update, update_token};
 use crate::harness::{PATIENCE, World, chosen_database};
 use crate::tables::{Tables, count};
 use crate::time::TestTime;
@@ -183,7 +183,8 @@ async fn assert_counts_are_of_what_is_kept(world: &World, day: usize) {
     // A run of these has one subscription, so its counts have one slot.
     let outcomes = "SELECT count(*) FROM (SELECT DISTINCT \
              d.sent_at / 900000, c.slot, d.operation, d.provider, d.status, d.class, d.reason \
-         FROM deliveries d JOIN delivery_counts c ON c.subject = d.activity_key AND c.part = d.run) o";
+         FROM deliveries d \
+             JOIN delivery_counts c ON c.subject = d.activity_key AND c.part = d.run) o";
     let rows = "SELECT count(*) FROM delivery_counts WHERE subject IN (SELECT id FROM workspaces)";
     assert_eq!(counted(rows).await, counted(outcomes).await, "day {day}: rows by time");
     let rows = "SELECT count(*) FROM delivery_counts \

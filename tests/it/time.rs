@@ -26,7 +26,6 @@ impl TestTime {
         let start = Time((now.0.div_euclid(quarter_ms) + 1) * quarter_ms);
         let database = database.url().to_owned();
         let is_embedded = database.starts_with("sqlite:");
-        let is_embedded = database.starts_with("sqlite:");
         let clock = if is_embedded { Clock::manual(start) } else { Clock::system() };
         let time = TestTime { clock, database, is_embedded, ahead_ms: AtomicI64::new(0) };
         time.advance_to(start).await;
