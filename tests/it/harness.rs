@@ -32,6 +32,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const BUNDLE: &str = "com.example.flights";
 
+/// How often tests with counts repeat.
+pub(crate) fn scale() -> usize {
+    let scale = std::env::var_os("TIDINGS_TEST_SCALE");
+    scale.and_then(|scale| scale.to_str()?.parse().ok()).unwrap_or(1)
+}
+
 /// Puts the key on every call.
 #[derive(Clone)]
 pub(crate) struct Key(AsciiMetadataValue);
