@@ -6,7 +6,8 @@
 use super::super::hub::Hub;
 use super::super::stamp;
 use super::Phone;
-use super::state::{Closing, State};
+use super::card::Closing;
+use super::state::State;
 use crate::clock::Time;
 use crate::proto::simulator_v1::{AppCall, CardState, CloseCause, PhoneSpec, TokenProgress, World};
 use crate::proto::v1::device_service_client::DeviceServiceClient;

@@ -7,6 +7,7 @@ mod actions;
 mod activity_kit;
 mod android;
 mod app;
+mod card;
 mod notification;
 mod payload;
 mod state;
