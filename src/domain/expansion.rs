@@ -1,6 +1,6 @@
 //! An expansion: an audience that is being turned into subscriptions, or out of them, in batches, resumably.
 
-use super::ids::{ActivityKey, ExpansionId, SegmentKey, WorkspaceId};
+use super::ids::{ActivityKey, AppId, ExpansionId, SegmentKey, WorkspaceId};
 use super::revision::Run;
 use super::segment::{SegmentKind, Version};
 use crate::clock::Time;
@@ -111,6 +111,11 @@ impl Who {
 }
 
 impl Audience {
+    /// The apps of which a device must have one; none where each will do.
+    pub fn apps(&self) -> Vec<AppId> {
+        self.app_ids.iter().filter_map(|id| id.parse().ok()).collect()
+    }
+
     /// The segment whose members it goes through.
     pub fn segment(&self) -> Option<SegmentKey> {
         match &self.who {

@@ -3,7 +3,7 @@
 //! May import nothing. A platform is fixed when an app is created, and its devices have no other.
 
 /// An operating system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Platform {
     /// iOS and iPadOS.
     Ios,

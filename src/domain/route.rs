@@ -10,7 +10,7 @@ use super::platform::Platform;
 use super::subscription::{State, Subscription};
 
 /// How a device is reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Route {
     /// Apple's push service, one push per device by its own token.
     ApnsToken,

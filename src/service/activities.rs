@@ -3,10 +3,14 @@
 mod apply;
 mod delete;
 mod dry_run;
+mod measure;
 
 pub use apply::{Applied, ApplyAsked, apply};
 pub use delete::delete;
-pub use dry_run::{DryRun, end as try_end, start as try_start, update as try_update};
+pub use dry_run::{
+    DryRun, apply as try_apply, end as try_end, start as try_start, update as try_update,
+};
+pub(super) use measure::measure;
 
 use super::recipients::AudienceAsked;
 use super::{Answered, Call, Page, PageRequest, Service};
@@ -18,17 +22,15 @@ use crate::domain::asked::{Expected, Presentation};
 use crate::domain::change::Change;
 use crate::domain::content::Content;
 use crate::domain::ids::{ActivityKey, AppId, WorkspaceId};
+use crate::domain::push::Alert;
 use crate::domain::revision::{Number, Run, Target};
-use crate::domain::sizes::{self, PushSize, Routes};
+use crate::domain::sizes::PushSize;
 use crate::domain::start::{self as start_rules, Start, Started};
 use crate::domain::update::{self as update_rules, Dismissal, End, Update, Updated};
 use crate::error::{Error, Result, Violation};
 pub use crate::store::activities::ActivityFilter;
 use crate::store::{self, On, Tx};
 use serde::{Deserialize, Serialize};
-
-/// The routes of so many apps of a workspace are looked at; a workspace has few.
-const APPS_MAX: u64 = 1_000;
 
 /// A start, checked for form.
 #[derive(Clone, Debug)]
@@ -41,6 +43,7 @@ pub struct StartAsked {
     pub content: Option<Content>,
     pub audience: AudienceAsked,
     pub presentation: Presentation,
+    pub fallback: Option<Alert>,
     pub expected: Expected,
 }
 
@@ -196,20 +199,6 @@ impl Decided {
     }
 }
 
-/// The sizes of the pushes that a change can make on the routes of the workspace. Refuses what does not fit.
-pub(super) async fn measure(
-    on: &impl On,
-    (activity, kind): (&Activity, &ActivityType),
-    change: &Change,
-) -> Result<Vec<PushSize>> {
-    let Some(revision) = change.revisions.first() else { return Ok(Vec::new()) };
-    let page = store::Page { size: APPS_MAX, after: None };
-    let apps = store::apps::list(on, activity.workspace, page).await?;
-    let sizes = sizes::of(activity, revision, kind, Routes::of(&apps));
-    sizes::check(&sizes)?;
-    Ok(sizes)
-}
-
 async fn start_within(
     tx: &Tx,
     workspace: WorkspaceId,
@@ -238,6 +227,7 @@ async fn decide_start(
         content: asked.content,
         audience: asked.audience.resolve(on, workspace).await?,
         presentation: asked.presentation,
+        fallback: asked.fallback,
         expected: asked.expected,
     };
     let Started { activity, adopted, change } = start_rules::start(existing.as_ref(), start, now)?;

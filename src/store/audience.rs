@@ -6,12 +6,13 @@
 use super::codes::corrupt;
 use super::entity::device::{Column, Entity};
 use super::on::On;
-use super::segment_members::Pool;
+use super::segment_members::{self, Pool};
 use super::segment_pages::{self, Position, Source, Through};
 use super::tokens;
 use crate::domain::device::Device;
 use crate::domain::expansion::{Expansion, Members, Verb, Who};
-use crate::domain::ids::{AppId, DeviceKey};
+use crate::domain::ids::DeviceKey;
+use crate::domain::segment::SegmentKind;
 use crate::domain::subscription::Subscription;
 use crate::domain::token::Token;
 use crate::error::Result;
@@ -87,33 +88,54 @@ pub async fn devices_page(
     if let Who::Segment(members) = &expansion.audience.who {
         let position = Position::parse(&expansion.cursor)?;
         let through = through(expansion, members);
-        let (devices, next) = segment_pages::page(on, through, &position, limit).await?;
+        let (mut devices, next) = segment_pages::page(on, through, &position, limit).await?;
+        let apps = expansion.audience.apps();
+        devices.retain(|device| apps.is_empty() || apps.contains(&device.app));
         return Ok((devices, next.map(|next| next.text())));
     }
     let cursor = Cursor::parse(&expansion.cursor)?;
     let (devices, next) = match &expansion.audience.who {
         Who::ContactKeys(keys) => of_contacts(on, expansion, &sorted(keys), cursor, limit).await?,
-        Who::DeviceIds(ids) => {
-            let query = devices(expansion).filter(Column::DeviceId.is_in(ids));
-            by_key(on, query, cursor, limit).await?
+        Who::DeviceIds(_) | Who::AllDevices | Who::Segment(_) => {
+            by_key(on, all_devices(expansion), cursor, limit).await?
         }
-        Who::AllDevices | Who::Segment(_) => by_key(on, devices(expansion), cursor, limit).await?,
     };
     Ok((devices, next.map(Cursor::text)))
 }
 
+/// Every device that an expansion goes through, in no order, for a count of them.
+pub(super) fn all_devices(expansion: &Expansion) -> Select<Entity> {
+    let query = devices(expansion);
+    match &expansion.audience.who {
+        Who::ContactKeys(keys) => query.filter(Column::ContactKey.is_in(keys)),
+        Who::DeviceIds(ids) => query.filter(Column::DeviceId.is_in(ids)),
+        Who::AllDevices => query,
+        Who::Segment(members) => {
+            let column = match members.kind {
+                SegmentKind::ContactKeys => Column::ContactKey,
+                SegmentKind::DeviceIds => Column::DeviceId,
+            };
+            let members = segment_members::in_pool(members.key, pool(expansion, members));
+            query.filter(column.in_subquery(members))
+        }
+    }
+}
+
 /// A fixed audience has who was a member when it was named, a live one who is now. Who leaves may be anyone that was.
-fn through(expansion: &Expansion, members: &Members) -> Through {
-    let pool = match expansion.verb {
+fn pool(expansion: &Expansion, members: &Members) -> Pool {
+    match expansion.verb {
         Verb::Leave => Pool::Ever,
         _ if expansion.audience.live => Pool::Present,
         _ => Pool::AsOf(members.as_of),
-    };
+    }
+}
+
+fn through(expansion: &Expansion, members: &Members) -> Through {
     Through {
         workspace: expansion.workspace,
         segment: members.key,
         kind: members.kind,
-        source: Source::Pool(pool),
+        source: Source::Pool(pool(expansion, members)),
     }
 }
 
@@ -122,12 +144,11 @@ fn devices(expansion: &Expansion) -> Select<Entity> {
     let query = Entity::find()
         .filter(Column::WorkspaceId.eq(expansion.workspace.0))
         .filter(Column::DeletedAt.is_null());
-    let apps = &expansion.audience.app_ids;
+    let apps = expansion.audience.apps();
     if apps.is_empty() {
         return query;
     }
-    let apps = apps.iter().filter_map(|id| id.parse::<AppId>().ok());
-    query.filter(Column::AppId.is_in(apps.map(|id| id.0)))
+    query.filter(Column::AppId.is_in(apps.into_iter().map(|id| id.0)))
 }
 
 async fn by_key(

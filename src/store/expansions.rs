@@ -1,7 +1,7 @@
 //! Expansions: audiences on their way to becoming subscriptions.
 
 pub use super::audience::{Candidate, audience_page, candidates_of, devices_page, latest};
-pub use super::reach::{count_devices, count_open};
+pub use super::reach::{ByPlatform, count_comers, count_followers};
 
 use super::codes::Code;
 use super::entity::expansion::{Column, Entity};
@@ -33,6 +33,15 @@ pub async fn by_id(on: &impl On, id: ExpansionId) -> Result<Option<Expansion>> {
     let handle = on.handle();
     let model = handle.hold(Entity::find_by_id(id.0)).one(&handle.db).await?;
     model.map(Expansion::try_from).transpose()
+}
+
+/// Those by which devices are still joining a run.
+pub async fn joining(on: &impl On, activity: ActivityKey, run: Run) -> Result<Vec<Expansion>> {
+    let query = pending()
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run))
+        .filter(Column::Verb.ne(Verb::Leave.code()));
+    query.all(&on.handle().db).await?.into_iter().map(Expansion::try_from).collect()
 }
 
 /// The audience of a run is still being turned into subscriptions, or out of them.

@@ -9,9 +9,10 @@ use crate::domain::ids::SegmentKey;
 use crate::domain::recipient::Presence;
 use crate::domain::segment::Version;
 use crate::error::Result;
-use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query};
+use sea_orm::sea_query::{Expr, ExprTrait, OnConflict, Query, SelectStatement};
 use sea_orm::{
-    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Select,
 };
 use std::collections::{HashMap, HashSet};
 
@@ -110,16 +111,24 @@ pub async fn pool(
     pool: Pool,
     page: Page<String>,
 ) -> Result<Vec<String>> {
+    Ok(names(of_pool(segment, pool), page.after, page.size).all(&on.handle().db).await?)
+}
+
+/// The names of all members of a pool, for a query that asks for them.
+pub(super) fn in_pool(segment: SegmentKey, pool: Pool) -> SelectStatement {
+    of_pool(segment, pool).select_only().column(Column::Member).into_query()
+}
+
+fn of_pool(segment: SegmentKey, pool: Pool) -> Select<Entity> {
     let query = of(segment);
-    let query = match pool {
+    match pool {
         Pool::Present => query.filter(Column::Removed.is_null()),
         Pool::AsOf(version) => {
             let stayed = Column::Removed.is_null().or(Column::Removed.gt(version));
             query.filter(Column::Added.lte(version)).filter(stayed)
         }
         Pool::Ever => query,
-    };
-    Ok(names(query, page.after, page.size).all(&on.handle().db).await?)
+    }
 }
 
 /// Members that have changed after a position, in the order of their versions.

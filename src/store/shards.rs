@@ -6,7 +6,7 @@ use super::codes::Code;
 use super::entity::shard::{Column, Entity};
 use super::on::{On, Tx};
 use crate::clock::Time;
-use crate::domain::ids::{ActivityKey, ShardId};
+use crate::domain::ids::{ActivityKey, AppId, ShardId};
 use crate::domain::revision::{Number, Run};
 use crate::domain::shard::{MEMBERS_MAX, Place, Shard};
 use crate::error::Result;
@@ -65,6 +65,18 @@ pub async fn of_run(on: &impl On, activity: ActivityKey, run: Run) -> Result<Vec
         .filter(Column::Run.eq(run))
         .order_by_asc(Column::Id);
     query.all(&on.handle().db).await?.into_iter().map(Shard::try_from).collect()
+}
+
+/// The apps whose devices are in a run.
+pub async fn apps_of_run(on: &impl On, activity: ActivityKey, run: Run) -> Result<Vec<AppId>> {
+    let query = Entity::find()
+        .select_only()
+        .distinct()
+        .column(Column::AppId)
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.eq(run));
+    let apps: Vec<sea_orm::prelude::Uuid> = query.into_tuple().all(&on.handle().db).await?;
+    Ok(apps.into_iter().map(AppId).collect())
 }
 
 /// The newest one of a place that takes another member. A transaction passes over those that others hold: a crowd that

@@ -5,8 +5,10 @@ mod answers;
 mod cards;
 mod crowd;
 mod devices;
+mod fallback;
 mod mixed;
 mod targets;
+mod tried;
 
 use crate::harness::{PATIENCE, World, shows};
 use std::time::Duration;

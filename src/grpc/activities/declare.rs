@@ -19,6 +19,9 @@ impl Edge {
         principal: &Principal,
         mut request: ApplyActivityRequest,
     ) -> Result<ApplyActivityResponse> {
+        if request.validate_only {
+            return self.try_apply(principal, &request).await;
+        }
         let asked = read::apply(&request)?;
         let request_id = take(&mut request.request_id);
         let call = call((principal, "ApplyActivity"), request_id, &request, &mut Violations::new());
@@ -30,6 +33,7 @@ impl Edge {
             adopted: done.answer.accepted.adopted,
             ignored: done.answer.accepted.ignored,
             replayed: done.replayed,
+            dry_run: None,
         })
     }
 
@@ -48,7 +52,7 @@ impl Edge {
     }
 }
 
-fn action(action: Action) -> ApplyAction {
+pub(super) fn action(action: Action) -> ApplyAction {
     match action {
         Action::Started => ApplyAction::Started,
         Action::Updated => ApplyAction::Updated,

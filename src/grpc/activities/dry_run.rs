@@ -1,6 +1,6 @@
 //! Calls that are only tried out.
 
-use super::read;
+use super::{declare, read};
 use crate::domain::sizes::PushSize;
 use crate::error::Result;
 use crate::grpc::Edge;
@@ -10,8 +10,8 @@ use crate::grpc::convert::push::operation;
 use crate::grpc::convert::subscription::route;
 use crate::grpc::convert::time::to_proto;
 use crate::proto::v1::{
-    self, EndActivityRequest, EndActivityResponse, StartActivityRequest, StartActivityResponse,
-    UpdateActivityRequest, UpdateActivityResponse,
+    self, ApplyActivityRequest, ApplyActivityResponse, EndActivityRequest, EndActivityResponse,
+    StartActivityRequest, StartActivityResponse, UpdateActivityRequest, UpdateActivityResponse,
 };
 use crate::service::Principal;
 use crate::service::activities::{self, DryRun};
@@ -59,6 +59,24 @@ impl Edge {
             revision: tried.activity.revision,
             run: tried.activity.run,
             dismiss_time: tried.dismiss_at.map(to_proto),
+            replayed: false,
+            dry_run: Some(dry_run(&tried)),
+        })
+    }
+
+    pub(super) async fn try_apply(
+        &self,
+        principal: &Principal,
+        request: &ApplyActivityRequest,
+    ) -> Result<ApplyActivityResponse> {
+        let asked = read::apply(request)?;
+        let (tried, action) =
+            activities::try_apply(&self.service, principal.workspace, asked).await?;
+        Ok(ApplyActivityResponse {
+            activity: Some(activity(&tried.activity)),
+            action: declare::action(action).into(),
+            adopted: tried.adopted,
+            ignored: tried.ignored,
             replayed: false,
             dry_run: Some(dry_run(&tried)),
         })

@@ -1,6 +1,6 @@
 //! Saying how an activity should be.
 
-use super::{Accepted, StartAsked, activity_type, check_apps, measure};
+use super::{Accepted, Decided, StartAsked, activity_type, check_apps};
 use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::activity::Activity;
@@ -9,7 +9,7 @@ use crate::domain::ids::WorkspaceId;
 use crate::domain::start::Start;
 use crate::error::{Error, Result};
 use crate::service::{Answered, Call, Service};
-use crate::store::{self, Tx};
+use crate::store::{self, On, Tx};
 use serde::{Deserialize, Serialize};
 
 /// How an activity should be, checked for form. Its start has an id.
@@ -47,18 +47,28 @@ pub async fn apply(service: &Service, call: &Call, asked: ApplyAsked) -> Result<
 async fn apply_within(
     tx: &Tx,
     workspace: WorkspaceId,
-    ApplyAsked { start, observed_at }: ApplyAsked,
+    asked: ApplyAsked,
     now: Time,
 ) -> Result<Applied> {
-    check_apps(tx, workspace, ("app_ids", &start.audience.app_ids)).await?;
+    let (decided, action) = decide_apply(tx, workspace, asked, now).await?;
+    Ok(Applied { accepted: decided.write(tx).await?, action })
+}
+
+pub(super) async fn decide_apply(
+    on: &impl On,
+    workspace: WorkspaceId,
+    ApplyAsked { start, observed_at }: ApplyAsked,
+    now: Time,
+) -> Result<(Decided, Action)> {
+    check_apps(on, workspace, ("app_ids", &start.audience.app_ids)).await?;
     let activity_id =
         start.activity_id.ok_or_else(|| Error::invalid_field("activity_id", "is missing"))?;
-    let existing = store::activities::find(tx, workspace, &activity_id).await?;
+    let existing = store::activities::find(on, workspace, &activity_id).await?;
     let present = match existing {
-        Some(activity) => Some(present(tx, activity).await?),
+        Some(activity) => Some(present(on, activity).await?),
         None => None,
     };
-    let kind = activity_type(tx, workspace, &start.activity_type, now).await?;
+    let kind = activity_type(on, workspace, &start.activity_type, now).await?;
     let start = Start {
         workspace,
         activity_id,
@@ -66,24 +76,21 @@ async fn apply_within(
         external_id: start.external_id,
         attributes: start.attributes,
         content: start.content,
-        audience: start.audience.resolve(tx, workspace).await?,
+        audience: start.audience.resolve(on, workspace).await?,
         presentation: start.presentation,
+        fallback: start.fallback,
         expected: start.expected,
     };
-    let applied = rules::apply(present.as_ref(), start, observed_at, now)?;
-    measure(tx, (&applied.activity, &kind), &applied.change).await?;
-    store::apply(tx, applied.change).await?;
-    let accepted = Accepted {
-        adopted: applied.adopted,
-        ignored: applied.ignored,
-        ..Accepted::of(&applied.activity)
-    };
-    Ok(Applied { accepted, action: applied.action })
+    let rules::Applied { activity, action, adopted, ignored, change } =
+        rules::apply(present.as_ref(), start, observed_at, now)?;
+    let (dismiss_at, sizes) = (None, Vec::new());
+    let decided = Decided { activity, adopted, ignored, dismiss_at, sizes, change };
+    Ok((decided.measured(on, &kind).await?, action))
 }
 
-async fn present(tx: &Tx, activity: Activity) -> Result<Present> {
+async fn present(on: &impl On, activity: Activity) -> Result<Present> {
     let (key, run, up_to) = (activity.key, activity.run, activity.revision);
-    let newest = store::revisions::newest_for_everyone(tx, key, run, up_to).await?;
-    let expansion = store::expansions::find(tx, key, run).await?;
+    let newest = store::revisions::newest_for_everyone(on, key, run, up_to).await?;
+    let expansion = store::expansions::find(on, key, run).await?;
     Ok(Present { activity, newest, audience: expansion.map(|expansion| expansion.audience) })
 }

@@ -2,17 +2,25 @@
 //!
 //! The decisions are those of the calls themselves, taken from what is committed now.
 
-use super::{Decided, EndAsked, StartAsked, UpdateAsked, decide_end, decide_start, decide_update};
+use super::apply::decide_apply;
+use super::{
+    ApplyAsked, Decided, EndAsked, StartAsked, UpdateAsked, decide_end, decide_start, decide_update,
+};
 use crate::clock::Time;
 use crate::domain::activity::Activity;
+use crate::domain::apply::Action;
+use crate::domain::expansion::Expansion;
 use crate::domain::ids::WorkspaceId;
-use crate::domain::platform::Platform;
-use crate::domain::revision::{Run, Scope};
+use crate::domain::revision::{Revision, Run, Scope};
 use crate::domain::shard::Route;
 use crate::domain::sizes::PushSize;
 use crate::error::Result;
 use crate::service::Service;
 use crate::store::{self, Reader};
+use std::collections::BTreeMap;
+
+/// How often devices are counted while more of them join.
+const COUNTS_MAX: usize = 4;
 
 /// What a call would do.
 #[derive(Debug)]
@@ -36,14 +44,7 @@ pub struct DryRun {
 /// Tries a start out.
 pub async fn start(service: &Service, workspace: WorkspaceId, asked: StartAsked) -> Result<DryRun> {
     let (reader, now) = (service.store.reader(), service.clock.now());
-    let decided = decide_start(reader, workspace, asked, now).await?;
-    let mut devices = Vec::new();
-    for expansion in &decided.change.expansions {
-        for (platform, count) in store::expansions::count_devices(reader, expansion).await? {
-            devices.push((Route::of(platform), count));
-        }
-    }
-    Ok(DryRun { devices, ..dry_run(decided) })
+    tried(reader, decide_start(reader, workspace, asked, now).await?).await
 }
 
 /// Tries an update out.
@@ -53,46 +54,75 @@ pub async fn update(
     asked: UpdateAsked,
 ) -> Result<DryRun> {
     let (reader, now) = (service.store.reader(), service.clock.now());
-    let decided = decide_update(reader, workspace, asked, now).await?;
-    let devices = followers(reader, &decided).await?;
-    Ok(DryRun { devices, ..dry_run(decided) })
+    tried(reader, decide_update(reader, workspace, asked, now).await?).await
 }
 
 /// Tries an end out.
 pub async fn end(service: &Service, workspace: WorkspaceId, asked: EndAsked) -> Result<DryRun> {
     let (reader, now) = (service.store.reader(), service.clock.now());
-    let decided = decide_end(reader, workspace, asked, now).await?;
-    let devices = followers(reader, &decided).await?;
-    Ok(DryRun { devices, ..dry_run(decided) })
+    tried(reader, decide_end(reader, workspace, asked, now).await?).await
 }
 
-fn dry_run(decided: Decided) -> DryRun {
-    DryRun {
+/// Tries out how an activity should be, and says what would be done for it.
+pub async fn apply(
+    service: &Service,
+    workspace: WorkspaceId,
+    asked: ApplyAsked,
+) -> Result<(DryRun, Action)> {
+    let (reader, now) = (service.store.reader(), service.clock.now());
+    let (decided, action) = decide_apply(reader, workspace, asked, now).await?;
+    Ok((tried(reader, decided).await?, action))
+}
+
+async fn tried(reader: &Reader, decided: Decided) -> Result<DryRun> {
+    Ok(DryRun {
+        devices: devices(reader, &decided).await?,
         run: decided.activity.run,
         activity: decided.activity,
         adopted: decided.adopted,
         ignored: decided.ignored,
         dismiss_at: decided.dismiss_at,
         sizes: decided.sizes,
-        devices: Vec::new(),
-    }
+    })
 }
 
-/// The devices that follow the run and are meant, by route.
-async fn followers(reader: &Reader, decided: &Decided) -> Result<Vec<(Route, u64)>> {
-    let place = (decided.activity.key, decided.activity.run);
+/// Those that follow the run and are meant, and those that it is being or would be started on. While devices join, each
+/// query finds another state, so the count is taken again; of an audience that joins for longer it lacks a batch at
+/// most, or has one twice.
+async fn devices(reader: &Reader, decided: &Decided) -> Result<Vec<(Route, u64)>> {
     let Some(revision) = decided.change.revisions.first() else { return Ok(Vec::new()) };
+    let (key, run) = (decided.activity.key, decided.activity.run);
+    let mut joining = store::expansions::joining(reader, key, run).await?;
+    for _ in 1..COUNTS_MAX {
+        let devices = count(reader, decided, revision, &joining).await?;
+        let now = store::expansions::joining(reader, key, run).await?;
+        if now == joining {
+            return Ok(devices);
+        }
+        joining = now;
+    }
+    count(reader, decided, revision, &joining).await
+}
+
+async fn count(
+    reader: &Reader,
+    decided: &Decided,
+    revision: &Revision,
+    joining: &[Expansion],
+) -> Result<Vec<(Route, u64)>> {
     let target = match &revision.scope {
         Scope::Everyone => None,
         Scope::Target(target) => Some(target),
     };
-    let mut devices = Vec::new();
-    for platform in [Platform::Ios, Platform::Android] {
-        let route = Route::of(platform);
-        let count = store::expansions::count_open(reader, place, (route, target)).await?;
-        if count > 0 {
-            devices.push((route, count));
+    let (key, run) = (decided.activity.key, decided.activity.run);
+    let followers = store::expansions::count_followers(reader, (key, run), target).await?;
+    let mut devices: BTreeMap<Route, u64> = followers.into_iter().collect();
+    for expansion in joining.iter().chain(&decided.change.expansions) {
+        let of_type = &decided.activity.activity_type;
+        let comers = store::expansions::count_comers(reader, expansion, of_type, target).await?;
+        for (platform, count) in comers {
+            *devices.entry(Route::of(platform)).or_default() += count;
         }
     }
-    Ok(devices)
+    Ok(devices.into_iter().collect())
 }

@@ -95,7 +95,7 @@ impl World {
     }
 
     /// The push-to-start token of a phone that says nothing by itself.
-    fn start_token(&self, device_id: &str) -> String {
+    pub(super) fn start_token(&self, device_id: &str) -> String {
         let spec = self.spec(sim::PhoneSpec {
             device_id: device_id.to_owned(),
             os_version: "18.2".to_owned(),
