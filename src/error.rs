@@ -58,7 +58,6 @@ pub enum Reason {
     StartAlertRequired,
     JoinNotAllowed,
     AppMayNotStart,
-    NotServed,
     InUse,
     LimitReached,
     Unavailable,

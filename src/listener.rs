@@ -1,7 +1,7 @@
 //! A listener that holds a bounded number of connections.
 //!
 //! A leaf: imports nothing of the crate. Where all places are taken, the next connection waits in the kernel's
-//! queue, which is bounded too.
+//! queue, which is bounded too. Invariant: nobody keeps a place by saying nothing.
 
 use axum::serve::Listener;
 use futures::Stream;
@@ -10,10 +10,15 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep};
 use tonic::transport::server::{Connected, TcpConnectInfo};
+
+/// A peer that says nothing for so long is cut off, be it before its first request or after its last one.
+pub const SILENCE_MAX: Duration = Duration::from_mins(1);
 
 /// Accepts while there is a place.
 pub struct BoundedListener {
@@ -24,6 +29,7 @@ pub struct BoundedListener {
 /// A connection and the place that it takes until it is dropped.
 pub struct Connection {
     stream: TcpStream,
+    silence: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -60,7 +66,8 @@ impl Listener for BoundedListener {
         // The semaphore is never closed.
         let place = Arc::clone(&self.places).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (Connection { stream, _place: place }, address)
+        let silence = Box::pin(sleep(SILENCE_MAX));
+        (Connection { stream, silence, _place: place }, address)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -74,7 +81,12 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        if let Poll::Ready(read) = Pin::new(&mut self.stream).poll_read(context, buffer) {
+            self.silence.as_mut().reset(Instant::now() + SILENCE_MAX);
+            return Poll::Ready(read);
+        }
+        let silent = self.silence.as_mut().poll(context);
+        silent.map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -99,7 +111,7 @@ impl AsyncWrite for Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+    use tokio::io::AsyncReadExt;
     use tokio::time::timeout;
 
     #[tokio::test(start_paused = true)]
@@ -113,5 +125,17 @@ mod tests {
         assert!(second.is_err(), "both have a place");
         drop(first);
         bounded.accept().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_says_nothing_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut bounded = BoundedListener::new(listener, 1);
+        let _silent = TcpStream::connect(address).await.expect("connected");
+        let (mut connection, _) = bounded.accept().await;
+        let read = timeout(2 * SILENCE_MAX, connection.read_u8()).await;
+        let error = read.expect("it is waited for ever").expect_err("nothing was said");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

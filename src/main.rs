@@ -24,7 +24,7 @@ enum Command {
     Migrate(cli::migrate::Migrate),
     /// Keeps the API keys of a running server.
     Keys(cli::keys::Keys),
-    /// Stands in for Apple, with phones, for trying things out.
+    /// Stands in for Apple and Google, with phones, for trying things out.
     Simulator(cli::simulator::Simulator),
     /// Flies one flight: server, simulator and phones in one process, no account needed.
     Demo(cli::demo::Demo),

@@ -2,25 +2,13 @@
 //! own, so that the wire can change without the rules.
 
 /// The public API of Tidings.
-#[allow(
-    clippy::allow_attributes,
-    clippy::all,
-    clippy::pedantic,
-    clippy::doc_markdown,
-    reason = "generated: which lints it trips depends on the generator"
-)]
+#[expect(clippy::allow_attributes, clippy::all, clippy::pedantic, reason = "generated")]
 pub mod v1 {
     tonic::include_proto!("tidings.v1");
 }
 
 /// The control API of the simulator.
-#[allow(
-    clippy::allow_attributes,
-    clippy::all,
-    clippy::pedantic,
-    clippy::doc_markdown,
-    reason = "generated: which lints it trips depends on the generator"
-)]
+#[expect(clippy::allow_attributes, clippy::all, clippy::pedantic, reason = "generated")]
 pub mod simulator_v1 {
     tonic::include_proto!("tidings.simulator.v1");
 }

@@ -229,8 +229,9 @@ mod tests {
 
     #[test]
     fn no_reason_has_two_rows_and_every_one_has_a_remedy_and_a_page() {
-        for (index, row) in REASONS.iter().enumerate() {
-            assert!(REASONS[index + 1..].iter().all(|other| other.reason != row.reason));
+        let rows: Vec<&Row> = REASONS.iter().chain(fcm::REASONS).collect();
+        for (index, row) in rows.iter().enumerate() {
+            assert!(rows[index + 1..].iter().all(|other| other.reason != row.reason), "{row:?}");
             assert!(row.remedy.ends_with('.') && row.link.starts_with("https://"), "{row:?}");
             assert_eq!(remedy(row.status, row.reason), row.remedy);
         }

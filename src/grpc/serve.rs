@@ -3,7 +3,7 @@
 use super::auth::AuthLayer;
 use super::deadline::DeadlineLayer;
 use super::{Config, Edge};
-use crate::listener::BoundedListener;
+use crate::listener::{BoundedListener, SILENCE_MAX};
 use crate::proto::{FILE_DESCRIPTOR_SET, v1};
 use crate::service::Service;
 use std::time::Duration;
@@ -22,6 +22,8 @@ use v1::workspace_service_server::WorkspaceServiceServer;
 /// A connection that does not answer a ping is closed.
 const PING_AFTER: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
+/// Who answers pings is not silent.
+const _: () = assert!(PING_AFTER.as_secs() + PING_TIMEOUT.as_secs() < SILENCE_MAX.as_secs());
 /// A peer that opens streams and resets them is cut off.
 /// <https://www.cve.org/CVERecord?id=CVE-2023-44487>
 const PENDING_RESETS_MAX: usize = 20;

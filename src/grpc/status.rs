@@ -73,7 +73,6 @@ pub fn code(reason: Reason) -> Code {
         | Reason::JoinNotAllowed
         | Reason::AppMayNotStart
         | Reason::InUse => Code::FailedPrecondition,
-        Reason::NotServed => Code::Unimplemented,
         Reason::LimitReached => Code::ResourceExhausted,
         Reason::Unavailable => Code::Unavailable,
         Reason::Internal => Code::Internal,
@@ -98,7 +97,6 @@ fn proto(reason: Reason) -> ErrorReason {
         Reason::StartAlertRequired => ErrorReason::StartAlertRequired,
         Reason::JoinNotAllowed => ErrorReason::JoinNotAllowed,
         Reason::AppMayNotStart => ErrorReason::AppMayNotStart,
-        Reason::NotServed => ErrorReason::NotServed,
         Reason::InUse => ErrorReason::InUse,
         Reason::LimitReached => ErrorReason::LimitReached,
         Reason::Unavailable => ErrorReason::Unavailable,
@@ -201,7 +199,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const ALL: [Reason; 21] = [
+    const ALL: [Reason; 20] = [
         Reason::InvalidRequest,
         Reason::KeyInvalid,
         Reason::ScopeMissing,
@@ -218,7 +216,6 @@ mod tests {
         Reason::StartAlertRequired,
         Reason::JoinNotAllowed,
         Reason::AppMayNotStart,
-        Reason::NotServed,
         Reason::InUse,
         Reason::LimitReached,
         Reason::Unavailable,

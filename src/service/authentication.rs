@@ -1,7 +1,7 @@
 //! Who calls: turns the text of an API key into a principal.
 //!
 //! The invariant: whatever is wrong with a key, the answer is the same, and a key that was deleted is refused within
-//! 5 s on every replica.
+//! 5 s on every replica, in streams that it has opened too.
 
 use super::Service;
 use crate::clock::Time;
@@ -72,6 +72,14 @@ impl Service {
         }
         let scopes = key.scopes.clone().into();
         Ok(Principal { workspace: key.workspace, key: key.id, scopes })
+    }
+
+    /// Refuses whoever's key was good when a stream was opened and is not any more. A stream must ask before each thing
+    /// that it does or tells.
+    pub async fn still_good(&self, principal: &Principal) -> Result<()> {
+        let key = self.api_key(principal.key).await?;
+        let good = key.filter(|key| key.is_valid(self.clock.now()));
+        good.map(drop).ok_or_else(key_invalid)
     }
 
     async fn api_key(&self, id: ApiKeyId) -> Result<Option<Arc<ApiKey>>> {

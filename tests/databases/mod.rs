@@ -69,9 +69,10 @@ mod postgres {
             schema
         }
 
+        /// PostgreSQL's own functions come last, so that a test can give its schema others.
         pub(super) fn url(&self) -> String {
             let joint = if self.server.contains('?') { '&' } else { '?' };
-            format!("{}{joint}options[search_path]={}", self.server, self.name)
+            format!("{}{joint}options[search_path]={},pg_catalog", self.server, self.name)
         }
 
         async fn execute(&self, sql: String) -> sqlx::Result<()> {

@@ -1,6 +1,6 @@
 //! The calls of these tests, as short as they can be, and what a refusal says.
 
-use crate::harness::{Keyed, World};
+use crate::harness::{Keyed, World, shows};
 use std::collections::HashMap;
 use std::fmt::Debug;
 use tidings::proto::v1::activity_type_service_client::ActivityTypeServiceClient;
@@ -16,6 +16,7 @@ use tidings::proto::v1::{
     Platform, RegisterDeviceRequest, RegisterTokenRequest, StartActivityRequest, TokenKind,
     UpdateActivityRequest,
 };
+use tidings::simulator::Phone;
 use tonic::Code;
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -98,6 +99,16 @@ impl Caller {
 }
 
 impl World {
+    /// A phone of the contact that shows the activity, started by its backend, and has said so.
+    pub(crate) async fn shows_it(&self, activity_id: &str) -> Phone {
+        let phone = self.phone("iphone", "18.2", CONTACT);
+        self.said_everything(&phone).await;
+        self.caller().started(activity_id).await;
+        shows(&phone, 1, "Scheduled").await;
+        self.said_everything(&phone).await;
+        phone
+    }
+
     pub(crate) fn caller(&self) -> Caller {
         self.caller_with(&self.key)
     }

@@ -84,11 +84,7 @@ async fn an_older_observation_is_ignored_and_the_answer_says_so() {
 async fn integers_stay_integers_up_to_the_phone_and_text_is_kept_byte_for_byte() {
     let world = World::start().await;
     let caller = world.caller();
-    let phone = world.phone("iphone", "18.2", CONTACT);
-    world.said_everything(&phone).await;
-    caller.started("A").await;
-    shows(&phone, 1, "Scheduled").await;
-    world.said_everything(&phone).await;
+    let phone = world.shows_it("A").await;
     let fields = [
         ("status", Value { kind: Some(Kind::StringValue("Delayed".to_owned())) }),
         ("delay_minutes", number(20.0)),

@@ -117,11 +117,7 @@ async fn a_repeated_answer_tells_of_everyone_though_a_target_was_shown_more_sinc
 async fn a_deleted_activity_is_gone_and_its_id_keeps_type_run_and_revision() {
     let world = World::start().await;
     let caller = world.caller();
-    let phone = world.phone("iphone", "18.2", CONTACT);
-    world.said_everything(&phone).await;
-    caller.started("A").await;
-    shows(&phone, 1, "Scheduled").await;
-    world.said_everything(&phone).await;
+    let phone = world.shows_it("A").await;
     let delete = DeleteActivityRequest { activity_id: "A".to_owned(), ..Default::default() };
     let active = refused(caller.activities().delete_activity(delete.clone()).await);
     assert_eq!((active.code, active.reason.as_str()), (Code::FailedPrecondition, "IN_USE"));

@@ -174,6 +174,19 @@ fn refusal(status: i32, reason: &str) -> sim::fault::Action {
     sim::fault::Action::Answer(sim::FaultAnswer { status, reason, ..sim::FaultAnswer::default() })
 }
 
+/// The person starts the flight in the app, which knows its id.
+fn joins_by_itself(phone: &Phone) {
+    let start = sim::StartActivityRequest {
+        activity_type: "flight_status".to_owned(),
+        attributes_json: format!(
+            "{{\"flight\":\"TK1\",\"activityId\":\"{FLIGHT}\",\"activityRun\":1}}"
+        ),
+        content_json: content("By the app"),
+        ..sim::StartActivityRequest::default()
+    };
+    phone.start_activity(&start).expect("a card");
+}
+
 fn content(status: &str) -> String {
     format!("{{\"status\":\"{status}\"}}")
 }

@@ -32,6 +32,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) const BUNDLE: &str = "com.example.flights";
 
+/// How often tests with counts repeat.
+pub(crate) fn scale() -> usize {
+    let scale = std::env::var_os("TIDINGS_TEST_SCALE");
+    scale.and_then(|scale| scale.to_str()?.parse().ok()).unwrap_or(1)
+}
+
 /// Puts the key on every call.
 #[derive(Clone)]
 pub(crate) struct Key(AsciiMetadataValue);
@@ -303,7 +309,7 @@ impl World {
 
 /// `SQLite`, or PostgreSQL where `TIDINGS_TEST_DATABASE` is `postgres`.
 #[cfg_attr(not(feature = "postgres-tests"), expect(clippy::unused_async, reason = "only one kind"))]
-async fn chosen_database() -> TestDatabase {
+pub(crate) async fn chosen_database() -> TestDatabase {
     #[cfg(feature = "postgres-tests")]
     if std::env::var_os("TIDINGS_TEST_DATABASE").is_some_and(|kind| kind == "postgres") {
         return TestDatabase::postgres().await;

@@ -3,9 +3,12 @@
 use crate::bad_input::{ACTIVE, Bench, DEVICE};
 use crate::calls::{Caller, Refused, device, end, refused, start, strings, update, update_token};
 use crate::harness::{PATIENCE, World};
+use crate::segments::contacts;
 use std::time::{Duration, Instant};
 use tidings::proto::v1::device_service_client::DeviceServiceClient;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
+use tidings::proto::v1::stream_updates_request::Item;
+use tidings::proto::v1::stream_updates_response::Result as Answer;
 use tidings::proto::v1::{
     ActivityType, AddMembersRequest, CreateActivityTypeRequest, CreateApiKeyRequest,
     CreateAppRequest, CreateSegmentRequest, CreateWorkspaceRequest, DeleteApiKeyRequest,
@@ -13,9 +16,11 @@ use tidings::proto::v1::{
     GetSegmentRequest, ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest,
     ListAppsRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
     ListMembersRequest, ListSegmentsRequest, ListSubscriptionsRequest, ListWorkspacesRequest,
-    RemoveMembersRequest, ReportActivityStateRequest, RevokeTokenRequest, StreamUpdatesRequest,
-    WatchActivityRequest,
+    RemoveMembersRequest, ReportActivityStateRequest, RevokeTokenRequest, SegmentKind,
+    StreamUpdatesRequest, WatchActivityRequest,
 };
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
 
 /// Every call that needs one scope, and what each is refused with; none where it was let in.
@@ -233,5 +238,53 @@ async fn a_deleted_key_is_refused_within_five_seconds() {
     let code = tokio::time::timeout(PATIENCE, refused_at).await.expect("refused");
     assert_eq!(code, Code::Unauthenticated);
     assert!(deleted.elapsed() < Duration::from_secs(5), "{:?}", deleted.elapsed());
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deleted_key_has_opened_is_refused_too() {
+    let world = World::start().await;
+    let scopes = ["activities:write", "segments:write"];
+    let (api_key_id, secret) = world.caller().new_key("", &scopes).await;
+    let caller = world.caller_with(&secret);
+    caller.started("A").await;
+    caller.segment("gold", SegmentKind::ContactKeys).await;
+    let watch = WatchActivityRequest { activity_id: "A".to_owned() };
+    let watched = caller.activities().watch_activity(watch).await.expect("a watch");
+    let (items, updates) = mpsc::channel(1);
+    let updates = caller.activities().stream_updates(ReceiverStream::new(updates)).await;
+    let (batches, members) = mpsc::channel(1);
+    let mut segments = caller.segments();
+    let added =
+        tokio::spawn(async move { segments.add_members(ReceiverStream::new(members)).await });
+    batches.send(contacts("gold", &["ada"])).await.expect("a batch");
+    let world_caller = world.caller();
+    let loaded = async { while world_caller.members("gold").await.is_empty() {} };
+    tokio::time::timeout(PATIENCE, loaded).await.expect("the first batch is in");
+
+    let delete = DeleteApiKeyRequest { api_key_id, ..DeleteApiKeyRequest::default() };
+    world.caller().keys().delete_api_key(delete).await.expect("deleted");
+    let item = Some(Item::Update(update("A", "x")));
+    items.send(StreamUpdatesRequest { sequence: 1, item }).await.expect("an item");
+    let answer = updates.expect("a stream").into_inner().message().await.expect("an answer");
+    match answer.and_then(|answer| answer.result) {
+        Some(Answer::Error(error)) => assert_eq!(Code::from(error.code), Code::Unauthenticated),
+        done => panic!("it was done: {done:?}"),
+    }
+    batches.send(contacts("gold", &["bob"])).await.expect("a batch");
+    let added = refused(added.await.expect("no panic"));
+    assert_eq!(
+        (added.reason.as_str(), added.metadata["batches_kept"].as_str()),
+        ("KEY_INVALID", "1")
+    );
+    let mut watched = watched.into_inner();
+    let ends = async {
+        while watched.message().await?.is_some() {}
+        Ok::<(), tonic::Status>(())
+    };
+    let ended = tokio::time::timeout(PATIENCE, ends).await.expect("the watch ends");
+    assert_eq!(refused(ended).reason, "KEY_INVALID");
+    assert_eq!(world.caller().activity("A").await.revision, 1);
+    assert_eq!(world.caller().members("gold").await, ["ada"]);
     world.stop().await;
 }

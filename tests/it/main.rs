@@ -31,6 +31,7 @@ mod services;
 mod streams;
 mod tables;
 mod tenants;
+mod time;
 mod watches;
 #[cfg(feature = "postgres-tests")]
 mod wire;

@@ -83,7 +83,8 @@ pub(crate) async fn count(database: &str, sql: &'static str) -> i64 {
     row.try_get_by_index(0).expect("a number")
 }
 
-async fn open(database: &str) -> DatabaseConnection {
+/// Only to read, as far as the database can promise that.
+pub(crate) async fn open(database: &str) -> DatabaseConnection {
     let url = if database.starts_with("sqlite:") {
         format!("{database}?mode=ro")
     } else {

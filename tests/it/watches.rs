@@ -1,7 +1,7 @@
 //! Watching an activity: its present state first, then every change, until it ended and its ends have settled.
 
-use crate::calls::{CONTACT, Caller, content, refused, start, update};
-use crate::harness::{PATIENCE, World, shows};
+use crate::calls::{Caller, content, refused, start, update};
+use crate::harness::{PATIENCE, World};
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::stream_updates_request::Item;
 use tidings::proto::v1::{
@@ -84,11 +84,7 @@ async fn the_first_message_is_the_present_state_and_every_change_follows() {
 async fn it_ends_when_the_ends_have_settled_and_not_before() {
     let world = World::start().await;
     let caller = world.caller();
-    let phone = world.phone("iphone", "18.2", CONTACT);
-    world.said_everything(&phone).await;
-    caller.started("A").await;
-    shows(&phone, 1, "Scheduled").await;
-    world.said_everything(&phone).await;
+    world.shows_it("A").await;
     let mut watch = Watch::new(&caller, "A").await;
     watch.until(|_, progress| accepted(progress) == 1 && pending(progress) == 0).await;
     let held = world.simulator.set_fault(sim::Fault {

@@ -77,6 +77,12 @@ fn every_rule_of_delivery_names_tests_that_exist() {
 }
 
 #[test]
+fn every_invariant_is_kept_and_tested_where_the_page_says() {
+    let findings = rules::lost_places(&Tree::read());
+    verdict("Name the file as it is below src or tests.", &findings);
+}
+
+#[test]
 fn every_proto_file_has_its_pair() {
     let findings = orphans::proto_pairs(&Tree::read());
     verdict("Messages go to <thing>.proto, the service to <thing>_service.proto.", &findings);

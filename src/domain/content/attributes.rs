@@ -52,11 +52,6 @@ impl Content {
         }
         Ok(Content { text: text.into() })
     }
-
-    /// A string at the top of the object, if there is one of that name.
-    pub fn text_attribute(&self, name: &str) -> Option<String> {
-        serde_json::from_str(members(self.as_str()).get(name)?.get()).ok()
-    }
 }
 
 impl AttributeValue<'_> {
@@ -170,7 +165,6 @@ mod tests {
     fn names_and_values_are_escaped() {
         let content = Content::empty().with_attributes(&[("a\"b", Text("c\\d\n"))]).unwrap();
         assert_eq!(content.as_str(), r#"{"a\"b":"c\\d\n"}"#);
-        assert_eq!(content.text_attribute("a\"b").as_deref(), Some("c\\d\n"));
     }
 
     #[test]

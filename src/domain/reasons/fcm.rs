@@ -1,10 +1,10 @@
 //! Google's reasons as data.
 //!
-//! May import `outcome` and this table's row. Only two words mean that a token is dead. A status without its word means
+//! May import `outcome` and what a row is. Only two words mean that a token is dead. A status without its word means
 //! no such thing: a wrong project id answers `404` for every device there is.
 //! <https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode>
 
-use super::Row;
+use super::{OURS, Row, row};
 use crate::domain::outcome::Class;
 
 /// The word of a token that is dead: the app was removed, or was not used for very long.
@@ -20,7 +20,6 @@ const TOKENS: &str = "https://firebase.google.com/docs/cloud-messaging/manage-to
 const ACCESS: &str = "https://firebase.google.com/docs/cloud-messaging/send/v1-api";
 const GOOGLE: &str = "https://docs.cloud.google.com/apis/design/errors";
 
-const OURS: &str = "A fault of Tidings; please report it.";
 const NEW_ACCESS: &str = "A new access token is fetched by itself; if this stays, check this \
     machine's clock and that the service account is not disabled.";
 const MAY_NOT: &str = "The service account may not send to this project; give it the role \
@@ -33,16 +32,6 @@ const TOO_MANY: &str = "The project or the device has more pushes than Google al
     content goes out later.";
 const OF_THE_PROJECT: &str = "A key of the Firebase project for Apple or the web is refused; it \
     does not concern Android devices, so check what kind of token the app registers.";
-
-const fn row(
-    status: u16,
-    reason: &'static str,
-    class: Class,
-    remedy: &'static str,
-    link: &'static str,
-) -> Row {
-    Row { status, reason, class, remedy, link }
-}
 
 /// Every reason of Google's for a push to a device.
 pub static REASONS: &[Row] = &[
@@ -152,18 +141,6 @@ pub fn class_of_status(status: u16) -> Class {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::reasons;
-
-    #[test]
-    fn every_reason_has_one_row_with_a_remedy_and_a_page() {
-        for (index, row) in REASONS.iter().enumerate() {
-            assert!(REASONS[index + 1..].iter().all(|other| other.reason != row.reason));
-            assert!(row.remedy.ends_with('.') && row.link.starts_with("https://"), "{row:?}");
-            assert_eq!(reasons::remedy(row.status, row.reason), row.remedy);
-            let of_apple = reasons::REASONS.iter().find(|apple| apple.reason == row.reason);
-            assert!(of_apple.is_none(), "{} is Apple's too", row.reason);
-        }
-    }
 
     #[test]
     fn only_two_words_may_mean_a_dead_token_and_no_status_alone_does() {

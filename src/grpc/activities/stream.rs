@@ -1,7 +1,7 @@
 //! The stream of starts, updates and ends: many under way at once, so that they share commits, those of one activity in
-//! order.
+//! order. Each is refused once the key is good no more.
 
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::grpc::Edge;
 use crate::grpc::status::to_rpc_status;
 use crate::proto::v1::stream_updates_request::Item;
@@ -72,14 +72,19 @@ async fn answer(
     request: StreamUpdatesRequest,
 ) -> StreamUpdatesResponse {
     let sequence = request.sequence;
-    let result = match request.item {
+    let result = done(edge, principal, request.item).await;
+    let result = result.unwrap_or_else(|error| Answer::Error(to_rpc_status(error)));
+    StreamUpdatesResponse { sequence, result: Some(result) }
+}
+
+async fn done(edge: &Edge, principal: &Principal, item: Option<Item>) -> error::Result<Answer> {
+    edge.service.still_good(principal).await?;
+    match item {
         Some(Item::Start(item)) => edge.start(principal, item).await.map(Answer::Start),
         Some(Item::Update(item)) => edge.update(principal, item).await.map(Answer::Update),
         Some(Item::End(item)) => edge.end(principal, item).await.map(Answer::End),
         None => Err(Error::invalid_field("item", "is missing: give start, update or end")),
-    };
-    let result = result.unwrap_or_else(|error| Answer::Error(to_rpc_status(error)));
-    StreamUpdatesResponse { sequence, result: Some(result) }
+    }
 }
 
 fn activity_id(request: &StreamUpdatesRequest) -> &str {

@@ -2,7 +2,6 @@
 
 use super::Edge;
 use crate::bus::ActivityListener;
-use crate::domain::ids::WorkspaceId;
 use crate::error::{Error, Result};
 use crate::grpc::convert::activity::activity;
 use crate::grpc::convert::subscription::progress;
@@ -24,7 +23,7 @@ const PACE: Duration = Duration::from_millis(50);
 /// One reader of one activity.
 pub(super) struct Watch {
     service: Service,
-    workspace: WorkspaceId,
+    principal: Principal,
     activity_id: String,
     bell: ActivityListener,
     first: Standing,
@@ -39,7 +38,7 @@ impl Edge {
         let bell = subscriptions::listen(&service, found.activity.key)?;
         let first = subscriptions::standing(&service, workspace, &activity_id).await?;
         let draining = self.draining.clone();
-        Ok(Watch { service, workspace, activity_id, bell, first, draining })
+        Ok(Watch { service, principal, activity_id, bell, first, draining })
     }
 }
 
@@ -73,9 +72,7 @@ impl Watch {
                     return;
                 }
             }
-            let looked =
-                subscriptions::standing(&self.service, self.workspace, &self.activity_id).await;
-            standing = match looked {
+            standing = match self.look().await {
                 Ok(standing) => standing,
                 Err(error) => {
                     let _ = reader.send(Err(error.into())).await;
@@ -83,6 +80,12 @@ impl Watch {
                 }
             };
         }
+    }
+
+    async fn look(&self) -> Result<Standing> {
+        self.service.still_good(&self.principal).await?;
+        let workspace = self.principal.workspace;
+        subscriptions::standing(&self.service, workspace, &self.activity_id).await
     }
 }
 

@@ -11,7 +11,7 @@ use crate::grpc::page::Place;
 use crate::grpc::validate::Violations;
 use crate::proto::v1::{ExportDeliveriesRequest, ExportDeliveriesResponse, ListDeliveriesRequest};
 use crate::service::Principal;
-use crate::service::deliveries::{self, DeliveryFilter};
+use crate::service::deliveries::{self, DeliveryFilter, Part};
 use std::mem::take;
 use tokio::sync::mpsc;
 use tonic::{Result, Status};
@@ -72,8 +72,7 @@ impl Export {
         let filter = self.filter.take()?;
         let workspace = self.principal.workspace;
         let from = self.cursor.take();
-        let part = deliveries::export(&self.edge.service, workspace, &filter, from).await;
-        let part = match part {
+        let part = match self.part(&filter, from).await {
             Ok(part) => part,
             Err(error) => return Some(Err(error)),
         };
@@ -85,6 +84,12 @@ impl Export {
         self.filter = part.next.is_some().then_some(filter);
         self.cursor = part.next;
         Some(Ok(message))
+    }
+
+    async fn part(&self, filter: &DeliveryFilter, from: Option<String>) -> error::Result<Part> {
+        let Export { edge, principal, .. } = self;
+        edge.service.still_good(principal).await?;
+        deliveries::export(&edge.service, principal.workspace, filter, from).await
     }
 }
 

@@ -69,6 +69,7 @@ impl Edge {
         segment_id: &mut String,
         mut batch: AddMembersRequest,
     ) -> Result<segment_members::Done> {
+        self.service.still_good(principal).await?;
         let mut violations = Violations::new();
         let named = take(&mut batch.segment_id);
         if segment_id.is_empty() {

@@ -101,7 +101,7 @@ pub async fn sync(service: &Service, call: &Call, asked: SyncAsked) -> Result<An
 }
 
 async fn sync_within(tx: &Tx, workspace: WorkspaceId, asked: SyncAsked, now: Time) -> Result<Kept> {
-    tokens::take_turns(tx, &asked.tokens).await?;
+    tokens::take_turns(tx, asked.tokens.iter().map(|token| token.fingerprint)).await?;
     let device = permit(tx, workspace, &asked, now).await?;
     let mut taken = Vec::with_capacity(asked.tokens.len());
     for token in asked.tokens {

@@ -1,8 +1,11 @@
 //! A message as FCM takes it: its target, what it says, and how it may be kept.
 //! <https://firebase.google.com/docs/reference/fcm/rest/v1/projects.messages>
 //!
-//! May import `fcm::{refusal, schema}`. Pure: a body in, its meaning or a refusal out.
+//! May import `fcm::{fields, refusal, schema}`. Pure: a body in, its meaning or a refusal out.
 
+use super::fields::{
+    ANDROID, ANDROID_NOTIFICATION, ANDROID_V2, MESSAGE, NOTIFICATION, REMOTE_NOTIFICATION, TARGETS,
+};
 use super::refusal::Refusal;
 use super::schema::Object;
 use serde_json::Value;
@@ -17,81 +20,6 @@ const TTL_MAX: Duration = Duration::from_hours(4 * 7 * 24);
 const TOPIC_BYTES_MAX: usize = 900;
 const CONDITION_TOPICS_MAX: usize = 5;
 const LABEL_BYTES_MAX: usize = 50;
-const TARGETS: [&str; 4] = ["token", "fid", "topic", "condition"];
-const MESSAGE: [&str; 12] = [
-    "name",
-    "data",
-    "notification",
-    "android",
-    "android_v2",
-    "webpush",
-    "apns",
-    "fcm_options",
-    "token",
-    "fid",
-    "topic",
-    "condition",
-];
-const NOTIFICATION: [&str; 3] = ["title", "body", "image"];
-const ANDROID: [&str; 10] = [
-    "collapse_key",
-    "priority",
-    "ttl",
-    "restricted_package_name",
-    "data",
-    "notification",
-    "fcm_options",
-    "direct_boot_ok",
-    "bandwidth_constrained_ok",
-    "restricted_satellite_ok",
-];
-const ANDROID_V2: [&str; 10] = [
-    "remote_notification",
-    "background_sync",
-    "collapse_key",
-    "ttl",
-    "data",
-    "direct_boot_ok",
-    "bandwidth_constrained_ok",
-    "restricted_satellite_ok",
-    "restricted_package_name",
-    "fcm_options",
-];
-const REMOTE_NOTIFICATION: [&str; 3] =
-    ["notification", "mutable_content", "use_as_v1_data_message"];
-const ANDROID_NOTIFICATION: [&str; 30] = [
-    "title",
-    "body",
-    "icon",
-    "color",
-    "sound",
-    "tag",
-    "id",
-    "click_action",
-    "body_loc_key",
-    "body_loc_args",
-    "title_loc_key",
-    "title_loc_args",
-    "channel_id",
-    "ticker",
-    "sticky",
-    "event_time",
-    "local_only",
-    "notification_priority",
-    "default_sound",
-    "default_vibrate_timings",
-    "default_light_settings",
-    "vibrate_timings",
-    "visibility",
-    "notification_count",
-    "light_settings",
-    "image",
-    "proxy",
-    "bypass_proxy_notification",
-    "subtext",
-    "group",
-];
-
 /// A message that nothing is wrong with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Message {

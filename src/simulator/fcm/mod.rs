@@ -7,6 +7,7 @@
 pub(crate) mod accounts;
 mod answer;
 mod connection;
+mod fields;
 mod grant;
 mod message;
 pub(crate) mod quota;

@@ -6,7 +6,8 @@ use super::super::apns::registry::Kind;
 use super::super::hub::Hub;
 use super::super::stamp;
 use super::app::Call;
-use super::state::{Card, Closing, State};
+use super::card::{Card, Closing};
+use super::state::State;
 use super::{Phone, Refusal, activity_kit, template};
 use crate::clock::Time;
 use crate::proto::simulator_v1::{

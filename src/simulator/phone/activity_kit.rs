@@ -8,8 +8,9 @@
 use super::super::apns::registry::Kind;
 use super::super::hub::Hub;
 use super::super::stamp;
+use super::card::{Card, Closing};
 use super::payload::{Event, Payload, Unreadable};
-use super::state::{AFTERLIFE_MAX, Card, Closing, State};
+use super::state::{AFTERLIFE_MAX, State};
 use super::{Delivery, template};
 use crate::clock::Time;
 use crate::proto::simulator_v1::{

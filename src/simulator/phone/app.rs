@@ -6,20 +6,18 @@
 use super::super::hub::Hub;
 use super::super::stamp;
 use super::Phone;
-use super::state::{Closing, State};
+use super::card::Closing;
+use super::client::{Answer, Client, Message, Taken, passes};
+use super::state::State;
 use crate::clock::Time;
-use crate::proto::simulator_v1::{AppCall, CardState, CloseCause, PhoneSpec, TokenProgress, World};
-use crate::proto::v1::device_service_client::DeviceServiceClient;
+use crate::proto::simulator_v1::{AppCall, CardState, CloseCause, TokenProgress, World};
 use crate::proto::v1::{
     ApnsEnvironment, FormFactor, Platform, RegisterDeviceRequest, RegisterTokenRequest,
-    RegisterTokenResponse, ReportActivityStateRequest, ReportedState, SyncDeviceRequest,
-    SyncDeviceResponse, TokenKind, TokenResult,
+    ReportActivityStateRequest, ReportedState, TokenKind, TokenResult,
 };
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::Channel;
-use tonic::{Code, Request, Status};
+use tonic::Code;
 use uuid::Uuid;
 
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -42,41 +40,6 @@ pub(super) enum Call {
     CardToken { card_id: String, replaces: String },
     /// What became of a card.
     Report { card_id: String, state: ReportedState },
-}
-
-/// A call as it goes over the wire.
-enum Message {
-    Device(Box<RegisterDeviceRequest>),
-    Token(Box<RegisterTokenRequest>),
-    Report(Box<ReportActivityStateRequest>),
-    Sync(Box<SyncDeviceRequest>),
-}
-
-/// What Tidings answered, where an app has to do something about it.
-enum Taken {
-    Noted,
-    Token(Box<RegisterTokenResponse>),
-    Synced(Box<SyncDeviceResponse>),
-}
-
-/// How Tidings is reached.
-pub(super) struct Client {
-    service: DeviceServiceClient<Channel>,
-    authorization: MetadataValue<Ascii>,
-}
-
-/// What came of a call.
-type Answer = Result<Taken, Status>;
-
-/// The client of a phone; none if its app talks to nobody.
-pub(super) fn client(spec: &PhoneSpec, hub: &Hub) -> anyhow::Result<Option<Client>> {
-    if spec.server_url.is_empty() {
-        return Ok(None);
-    }
-    let service = DeviceServiceClient::new(hub.server(&spec.server_url)?);
-    let mut authorization: MetadataValue<Ascii> = format!("Bearer {}", spec.api_key).parse()?;
-    authorization.set_sensitive(true);
-    Ok(Some(Client { service, authorization }))
 }
 
 /// Makes a phone's calls until the simulator shuts down.
@@ -120,51 +83,6 @@ async fn make(phone: &Phone, client: &mut Client, call: Call) {
             state.settle(&call, &answer, attempts, (now, hub));
         }
     });
-}
-
-/// Whether a refusal may pass.
-fn passes(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::Unavailable
-            | Code::Unknown
-            | Code::Cancelled
-            | Code::Aborted
-            | Code::DeadlineExceeded
-            | Code::ResourceExhausted
-            | Code::Internal
-    )
-}
-
-impl Client {
-    async fn send(&mut self, message: &Message) -> Answer {
-        match message {
-            Message::Device(request) => {
-                let request = self.request(request.as_ref());
-                self.service.register_device(request).await.map(|_| Taken::Noted)
-            }
-            Message::Token(request) => {
-                let request = self.request(request.as_ref());
-                let answer = self.service.register_token(request).await?;
-                Ok(Taken::Token(Box::new(answer.into_inner())))
-            }
-            Message::Report(request) => {
-                let request = self.request(request.as_ref());
-                self.service.report_activity_state(request).await.map(|_| Taken::Noted)
-            }
-            Message::Sync(request) => {
-                let request = self.request(request.as_ref());
-                let answer = self.service.sync_device(request).await?;
-                Ok(Taken::Synced(Box::new(answer.into_inner())))
-            }
-        }
-    }
-
-    fn request<T: Clone>(&self, message: &T) -> Request<T> {
-        let mut request = Request::new(message.clone());
-        request.metadata_mut().insert("authorization", self.authorization.clone());
-        request
-    }
 }
 
 impl Phone {

@@ -7,6 +7,8 @@ mod actions;
 mod activity_kit;
 mod android;
 mod app;
+mod card;
+mod client;
 mod notification;
 mod payload;
 mod state;
@@ -91,7 +93,7 @@ impl Phone {
         if spec.android.is_none() && !hub.account().add_bundle(&spec.bundle_id) {
             return Err(Refusal::Limit("bundle ids"));
         }
-        let client = app::client(&spec, hub).map_err(|_| invalid("server_url or api_key"))?;
+        let client = client::of_app(&spec, hub).map_err(|_| invalid("server_url or api_key"))?;
         let (calls, waiting) = mpsc::channel(CALLS_MAX);
         let mut phones = hub.phones();
         if phones.contains_key(&name) {

@@ -1,7 +1,7 @@
 //! More devices than one shard takes.
 
 use super::*;
-use crate::harness::status_of;
+use crate::harness::{scale, status_of};
 use futures::StreamExt;
 use tidings::proto::v1::{ApnsEnvironment, Platform, RegisterDeviceRequest, WatchActivityResponse};
 
@@ -9,11 +9,6 @@ use tidings::proto::v1::{ApnsEnvironment, Platform, RegisterDeviceRequest, Watch
 const DEVICES: usize = 1_200;
 /// How many calls are under way at the same time.
 const CALLS: usize = 64;
-
-fn scale() -> usize {
-    let scale = std::env::var_os("TIDINGS_TEST_SCALE");
-    scale.and_then(|scale| scale.to_str()?.parse().ok()).unwrap_or(1)
-}
 
 fn accepted(seen: &WatchActivityResponse) -> i64 {
     let routes = &seen.progress.as_ref().expect("progress").routes;

@@ -31,15 +31,7 @@ async fn another_owner_ends_what_the_device_joined_through_the_old_contact() {
     world.start_flight(&["ada"]).await;
     world.settled(FLIGHT).await;
     let phone = world.ready_phone("late", "ada").await;
-    let start = sim::StartActivityRequest {
-        activity_type: "flight_status".to_owned(),
-        attributes_json: format!(
-            "{{\"flight\":\"TK1\",\"activityId\":\"{FLIGHT}\",\"activityRun\":1}}"
-        ),
-        content_json: content("By the app"),
-        ..sim::StartActivityRequest::default()
-    };
-    phone.start_activity(&start).expect("a card");
+    joins_by_itself(&phone);
     shows(&phone, 1, "Scheduled").await;
     phone.set_contact("");
     let row = world.becomes("late", SubscriptionState::Ended).await;

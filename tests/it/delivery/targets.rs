@@ -120,15 +120,7 @@ async fn a_device_that_joins_later_and_fits_is_shown_it_too() {
     world.update_some("Seat 3A", target, None).await;
     world.settled(FLIGHT).await;
     let phone = world.ready_phone("late", "ada").await;
-    let start = sim::StartActivityRequest {
-        activity_type: "flight_status".to_owned(),
-        attributes_json: format!(
-            "{{\"flight\":\"TK1\",\"activityId\":\"{FLIGHT}\",\"activityRun\":1}}"
-        ),
-        content_json: content("By the app"),
-        ..sim::StartActivityRequest::default()
-    };
-    phone.start_activity(&start).expect("a card");
+    joins_by_itself(&phone);
     shows(&phone, 1, "Seat 3A").await;
     world.stop().await;
 }

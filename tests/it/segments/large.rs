@@ -2,7 +2,7 @@
 
 use super::for_segment;
 use crate::calls::{start, strings, update};
-use crate::harness::{World, shows};
+use crate::harness::{World, scale, shows};
 use std::time::{Duration, Instant};
 use tidings::proto::v1::{AddMembersRequest, SegmentKind, StartActivityRequest};
 
@@ -16,9 +16,7 @@ const UPDATE_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// The full tier asks for a million.
 fn members() -> usize {
-    let scale = std::env::var_os("TIDINGS_TEST_SCALE");
-    let scale: usize = scale.and_then(|scale| scale.to_str()?.parse().ok()).unwrap_or(1);
-    if scale > 1 { 1_000_000 } else { MEMBERS }
+    if scale() > 1 { 1_000_000 } else { MEMBERS }
 }
 
 fn batches(segment_id: &str, count: usize) -> impl Iterator<Item = AddMembersRequest> + use<> {

@@ -6,7 +6,8 @@
 use super::super::super::hub::Hub;
 use super::super::super::stamp;
 use super::super::app::{Call, request_id};
-use super::super::state::{Card, Closing, State};
+use super::super::card::{Card, Closing};
+use super::super::state::State;
 use crate::clock::Time;
 use crate::proto::simulator_v1::{CardState, CloseCause, Shown, ShownBy};
 use crate::proto::v1::{
