@@ -3,7 +3,7 @@
 use super::{Dispatcher, steps};
 use crate::bus::Ring;
 use crate::domain::expansion::Expansion;
-use crate::error::Result;
+use crate::error::{Reason, Result};
 use crate::store::{self, Lane};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -19,10 +19,9 @@ impl Dispatcher {
             let pending =
                 store::expansions::pending_all_workspaces(self.reader(), EXPANSIONS_AT_ONCE)
                     .await?;
-            let mut is_any = !pending.is_empty();
             let batches = pending.into_iter().map(|expansion| self.expand(expansion));
             let batches = stream::iter(batches).buffer_unordered(BATCHES_AT_ONCE);
-            batches.try_collect::<()>().await?;
+            let mut is_any = batches.try_fold(false, async |any, one| Ok(any | one)).await?;
             is_any |= self.follow_segments().await?;
             is_any |= self.look_at_arrivals().await?;
             if !is_any {
@@ -37,13 +36,23 @@ impl Dispatcher {
         Ok(())
     }
 
-    async fn expand(&self, expansion: Expansion) -> Result<()> {
+    /// Says whether the expansion got further. What is wrong with one audience must not hold up the others, nor what is
+    /// to be sent: that one is looked at again with the next sweep.
+    async fn expand(&self, expansion: Expansion) -> Result<bool> {
         let (activity, now) = (expansion.activity, self.shared.clock.now());
         let batch = self.shared.store.write(Lane::Settle, move |tx| {
             Box::pin(steps::expand_batch(tx, expansion.clone(), now))
         });
-        batch.await?;
-        self.shared.bus.ring(Ring::Activity(activity));
-        Ok(())
+        match batch.await {
+            Err(error) if error.reason == Reason::Unavailable => Err(error),
+            Err(error) => {
+                tracing::error!(%error, %activity, "an audience was not found and will be later");
+                Ok(false)
+            }
+            Ok(()) => {
+                self.shared.bus.ring(Ring::Activity(activity));
+                Ok(true)
+            }
+        }
     }
 }

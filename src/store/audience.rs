@@ -9,6 +9,7 @@ use super::on::On;
 use super::segment_members::{self, Pool};
 use super::segment_pages::{self, Position, Source, Through};
 use super::tokens;
+use crate::clock::Time;
 use crate::domain::device::Device;
 use crate::domain::expansion::{Expansion, Members, Verb, Who};
 use crate::domain::ids::DeviceKey;
@@ -23,6 +24,12 @@ use std::collections::{HashMap, HashSet};
 const CONTACTS_MAX: usize = 500;
 /// Between the parts of a cursor: the position in the list of contacts, and the key of a device.
 const BETWEEN: char = '/';
+
+/// How many devices of contacts are compared together: all guests may be one contact.
+const RIVALS_AT_ONCE: u64 = 500;
+
+/// It has the activity, it can show it, when it was seen, and which one it is: the greatest is the best.
+type Rank = (bool, bool, Time, DeviceKey);
 
 /// A device that an activity is to be started on.
 #[derive(Clone, Debug)]
@@ -211,29 +218,42 @@ pub async fn latest(
 ) -> Result<Vec<Device>> {
     let contacts: HashSet<&str> = page.iter().map(|device| device.contact_key.as_str()).collect();
     let contacts = contacts.into_iter().filter(|contact| !contact.is_empty());
-    let mut query = devices(expansion).filter(Column::ContactKey.is_in(contacts));
+    let mut of_contacts = devices(expansion).filter(Column::ContactKey.is_in(contacts));
     if let Who::DeviceIds(ids) = &expansion.audience.who {
-        query = query.filter(Column::DeviceId.is_in(ids));
+        of_contacts = of_contacts.filter(Column::DeviceId.is_in(ids));
     }
-    let rivals = read(on, query).await?;
-    let keys: Vec<DeviceKey> = rivals.iter().map(|device| device.key).collect();
-    let starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
-    let holders = holders(on, expansion, &keys).await?;
-    let rank = |device: &Device| {
-        let can_show = device.obstacle().is_none() && starts.contains_key(&device.key);
-        (holders.contains(&device.key), can_show, device.last_seen_at, device.key)
-    };
-    let mut best: HashMap<&str, &Device> = HashMap::new();
-    for device in &rivals {
-        let held = best.entry(&device.contact_key).or_insert(device);
-        if rank(device) > rank(held) {
-            *held = device;
+    let mut best: HashMap<String, Rank> = HashMap::new();
+    let mut cursor = Some(Cursor::default());
+    while let Some(at) = cursor {
+        let (rivals, next) = by_key(on, of_contacts.clone(), at, RIVALS_AT_ONCE).await?;
+        for (contact, rank) in ranked(on, expansion, activity_type, rivals).await? {
+            let best = best.entry(contact).or_insert(rank);
+            *best = rank.max(*best);
         }
+        cursor = next;
     }
     let is_best = |device: &Device| {
-        best.get(device.contact_key.as_str()).is_none_or(|best| best.key == device.key)
+        best.get(&device.contact_key).is_none_or(|(.., best)| *best == device.key)
     };
     Ok(page.into_iter().filter(is_best).collect())
+}
+
+/// The contacts of these devices, and how good each device is for its contact.
+async fn ranked(
+    on: &impl On,
+    expansion: &Expansion,
+    activity_type: &str,
+    devices: Vec<Device>,
+) -> Result<Vec<(String, Rank)>> {
+    let keys: Vec<DeviceKey> = devices.iter().map(|device| device.key).collect();
+    let starts = tokens::start_tokens_of(on, &keys, activity_type, None).await?;
+    let holders = holders(on, expansion, &keys).await?;
+    let rank = |device: Device| {
+        let can_show = device.obstacle().is_none() && starts.contains_key(&device.key);
+        let rank = (holders.contains(&device.key), can_show, device.last_seen_at, device.key);
+        (device.contact_key, rank)
+    };
+    Ok(devices.into_iter().map(rank).collect())
 }
 
 /// Those of these devices that have the run already, or had it until the person closed it.

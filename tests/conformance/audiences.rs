@@ -7,7 +7,7 @@ use tidings::domain::device::{Device, OsVersion};
 use tidings::domain::expansion::{Expansion, Who};
 use tidings::domain::token::{Token, TokenKind};
 use tidings::store::apps;
-use tidings::store::expansions::{Candidate, audience_page};
+use tidings::store::expansions::{Candidate, audience_page, latest};
 
 impl World {
     async fn devices(&self, devices: Vec<Device>, tokens: Vec<Token>) {
@@ -180,4 +180,26 @@ pub(crate) async fn a_candidate_brings_its_newest_good_push_to_start_token(world
     let pages = world.pages(&world.of_contacts(&["ada"]), 10).await;
     let candidate = pages.into_iter().flatten().next().unwrap();
     assert_eq!(candidate.start_token.unwrap().id, newest.id);
+}
+
+/// More devices than a statement of `SQLite` can name, as where all guests are one contact.
+pub(crate) async fn of_a_contact_of_very_many_devices_one_is_the_latest(world: World) {
+    const DEVICES: i64 = 33_000;
+    const AT_ONCE: usize = 3_000;
+    let seen = |number| Device {
+        last_seen_at: at(number),
+        ..world.device(&format!("guest {number}"), "guest")
+    };
+    let devices: Vec<Device> = (0..DEVICES).map(seen).collect();
+    for some in devices.chunks(AT_ONCE) {
+        world.devices(some.to_vec(), Vec::new()).await;
+    }
+    let mut expansion = world.of_contacts(&["guest"]);
+    expansion.audience.latest_only = true;
+    let newest = devices.last().unwrap();
+    let rivals = vec![devices[0].clone(), newest.clone()];
+    let reader = world.store.reader();
+    let found = latest(reader, &expansion, "flight_status", rivals).await.unwrap();
+    let found: Vec<_> = found.iter().map(|device| device.key).collect();
+    assert_eq!(found, [newest.key]);
 }

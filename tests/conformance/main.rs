@@ -76,6 +76,7 @@ facts! {
         pages_go_by_device_ids_and_by_all_devices,
         only_the_apps_of_an_audience_are_in_it,
         of_a_contact_the_latest_device_that_can_show_it_is_taken,
+        of_a_contact_of_very_many_devices_one_is_the_latest,
         a_candidate_brings_its_newest_good_push_to_start_token,
     }
     deletions {

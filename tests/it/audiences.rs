@@ -4,8 +4,10 @@ mod live;
 mod recipients;
 mod refused;
 
-use crate::calls::{content, start, strings};
+use crate::calls::{CONTACT, content, start, strings, update};
 use crate::harness::{PATIENCE, World, shows, wait};
+use crate::tables;
+use sea_orm::ConnectionTrait;
 use std::time::Duration;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::{
@@ -133,4 +135,22 @@ fn devices(device_ids: &[&str]) -> Recipients {
 
 fn segment(segment_id: &str) -> Recipients {
     Recipients { segment_id: segment_id.to_owned(), ..Recipients::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_audience_that_cannot_be_found_holds_nobody_else_up() {
+    let world = World::start().await;
+    let caller = world.caller();
+    caller.started("BROKEN").await;
+    world.settled("BROKEN").await;
+    let db = tables::open_to_write(world.database()).await;
+    let broken = "UPDATE expansions SET done = false, cursor = 'nowhere'";
+    db.execute_unprepared(broken).await.expect("broken");
+    db.close().await.expect("a goodbye");
+    let phone = world.phone_of("phone", CONTACT).await;
+    caller.started(FLIGHT).await;
+    shows(&phone, 1, "Scheduled").await;
+    caller.activities().update_activity(update(FLIGHT, "Boarding")).await.expect("updated");
+    shows(&phone, 1, "Boarding").await;
+    world.stop().await;
 }

@@ -84,12 +84,17 @@ pub(crate) async fn count(database: &str, sql: &'static str) -> i64 {
 }
 
 /// Only to read, as far as the database can promise that.
-pub(crate) async fn open(database: &str) -> DatabaseConnection {
-    let url = if database.starts_with("sqlite:") {
-        format!("{database}?mode=ro")
-    } else {
-        database.to_owned()
-    };
+async fn open(database: &str) -> DatabaseConnection {
+    let is_file = database.starts_with("sqlite:");
+    open_url(if is_file { format!("{database}?mode=ro") } else { database.to_owned() }).await
+}
+
+/// To do what no call does.
+pub(crate) async fn open_to_write(database: &str) -> DatabaseConnection {
+    open_url(database.to_owned()).await
+}
+
+async fn open_url(url: String) -> DatabaseConnection {
     let mut options = sea_orm::ConnectOptions::new(url);
     options.max_connections(1).sqlx_logging(false);
     Database::connect(options).await.expect("a database")

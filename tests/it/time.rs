@@ -56,7 +56,7 @@ impl TestTime {
             "CREATE OR REPLACE FUNCTION clock_timestamp() RETURNS timestamptz LANGUAGE sql AS \
              $$ SELECT pg_catalog.clock_timestamp() + interval '{ahead_ms} milliseconds' $$"
         );
-        let db = tables::open(&self.database).await;
+        let db = tables::open_to_write(&self.database).await;
         db.execute_unprepared(&function).await.expect("a clock of its own");
         db.close().await.expect("a goodbye");
         self.clock.follow(self.now().await);

@@ -1,7 +1,7 @@
 //! The pages that say what proves what are right about it: the rules of delivery name tests that exist, the invariants
 //! of the architecture name files that exist.
 
-use crate::source::{Tree, occurrences};
+use crate::source::{Tree, has_ending, occurrences};
 
 const PAGE: &str = "docs/delivery-rules.md";
 const INVARIANTS: &str = "docs/ARCHITECTURE.md";
@@ -37,7 +37,7 @@ fn places(text: &str) -> impl Iterator<Item = (usize, &str)> {
         let in_marks = line.split('`').skip(1).step_by(2);
         in_marks.map(move |part| (number, part))
     });
-    parts.filter(|(_, part)| part.contains('/') || part.ends_with(".rs"))
+    parts.filter(|(_, part)| part.contains('/') || has_ending(part, "rs"))
 }
 
 /// What the table of invariants names and nobody finds, below `src` or below `tests`.
