@@ -48,6 +48,7 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("attributes"))
         .col(text("content"))
         .col(text("start_alert"))
+        .col(text_null("fallback"))
         .col(big_integer_null("observed_at"))
         .col(big_integer("created_at"))
         .col(big_integer("updated_at"))

@@ -110,6 +110,7 @@ async fn subscriptions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(boolean("is_exceptional"))
         .col(big_integer_null("look_at"))
         .col(big_integer("alerted"))
+        .col(small_integer("fallback"))
         .col(boolean("closing"))
         .col(small_integer_null("reported_state"))
         .col(big_integer_null("reported_at"))

@@ -12,7 +12,7 @@ use crate::domain::delivery::Provider;
 use crate::domain::ids::DeviceKey;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{Kind, Plan};
-use crate::domain::push::{Alert, Operation};
+use crate::domain::push::Alert;
 use crate::domain::reasons::{CREDENTIAL_MISSING, TOKEN_UNREADABLE};
 use crate::domain::revision::{Number, Revision};
 use crate::domain::settle::Sent;
@@ -35,10 +35,10 @@ pub(super) struct UnderWay {
     pub(super) answers: mpsc::Receiver<Answer>,
 }
 
-/// Writes the starts of a slice ahead and returns what may be sent.
+/// Writes ahead what cannot be taken back and returns what may be sent.
 pub(super) async fn begin(claim: &Claim, slice: Vec<Planned>) -> Result<Vec<Planned>> {
     let (starts, mut rest): (Vec<_>, Vec<_>) =
-        slice.into_iter().partition(|planned| planned.plan.kind == Kind::Start);
+        slice.into_iter().partition(|planned| planned.plan.kind.is_written_ahead());
     if starts.is_empty() {
         return Ok(rest);
     }
@@ -180,6 +180,7 @@ fn alert(work: &Work, plan: &Plan) -> Option<Alert> {
             Some(alert.map_or_else(|| own.clone(), |alert| complete(alert, own)))
         }
         Kind::Update | Kind::End | Kind::CloseSecond => alert.cloned(),
+        Kind::Fallback => work.activity.fallback.clone(),
     }
 }
 
@@ -187,14 +188,6 @@ fn alert(work: &Work, plan: &Plan) -> Option<Alert> {
 fn dismissal(work: &Work, planned: &Planned, now: Time) -> Option<Time> {
     let at_once = planned.subscription.closing || planned.plan.kind == Kind::CloseSecond;
     if at_once { Some(now) } else { revision(work, &planned.plan).dismiss_at }
-}
-
-fn operation(kind: Kind) -> Operation {
-    match kind {
-        Kind::Start => Operation::Start,
-        Kind::Update => Operation::Update,
-        Kind::End | Kind::CloseSecond => Operation::End,
-    }
 }
 
 fn complete(alert: &Alert, start_alert: &Alert) -> Alert {

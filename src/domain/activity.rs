@@ -37,6 +37,8 @@ pub struct Activity {
     pub content: Content,
     /// The alert that a start of the current run has where no newer one is left.
     pub start_alert: Alert,
+    /// The ordinary notification for devices that cannot show the current run, where the caller asks for one.
+    pub fallback: Option<Alert>,
     /// When the newest accepted observation was made.
     pub observed_at: Option<Time>,
     /// When the id was first used.

@@ -6,6 +6,7 @@ use super::asked::Expected;
 use super::change::Change;
 use super::content::Content;
 use super::expansion::{Audience, Members, Who};
+use super::push::Alert;
 use super::revision::Revision;
 use super::start::{self, Identity, Start, Started};
 use super::update::{self, Update, Updated};
@@ -137,7 +138,13 @@ fn check_run(activity: &Activity, audience: Option<&Audience>, asked: &Start) ->
     };
     let external_id = asked.external_id.is_empty() || asked.external_id == activity.external_id;
     let audience = audience.is_none_or(|audience| sorted(audience) == sorted(&asked.audience));
-    let parts = [("attributes", attributes), ("external_id", external_id), ("audience", audience)];
+    let fallback = says_the_same(asked.fallback.as_ref(), activity.fallback.as_ref());
+    let parts = [
+        ("attributes", attributes),
+        ("external_id", external_id),
+        ("audience", audience),
+        ("fallback", fallback),
+    ];
     let others: Vec<&str> =
         parts.iter().filter(|(_, same)| !same).map(|(field, _)| *field).collect();
     if others.is_empty() {
@@ -152,6 +159,18 @@ fn check_run(activity: &Activity, audience: Option<&Audience>, asked: &Start) ->
         .with("run", activity.run)
         .with("revision", activity.revision)
         .with("fields", others.join(",")))
+}
+
+/// What is given of the words is what is there.
+fn says_the_same(given: Option<&Alert>, kept: Option<&Alert>) -> bool {
+    let Some(given) = given else { return true };
+    let same = |given: &str, kept: &str| given.is_empty() || given == kept;
+    kept.is_some_and(|kept| {
+        same(&given.title, &kept.title)
+            && same(&given.subtitle, &kept.subtitle)
+            && same(&given.body, &kept.body)
+            && same(&given.sound, &kept.sound)
+    })
 }
 
 /// The same values, in whatever order and with whatever spaces.

@@ -4,6 +4,7 @@ use super::change::Change;
 use super::device::Obstacle;
 use super::device_token;
 use super::event::{Event, EventKind};
+use super::fallback::Fallback;
 use super::ids::SubscriptionId;
 use super::subscription::{Cause, Reason, State, Subscription};
 use crate::clock::Time;
@@ -19,6 +20,8 @@ pub enum Lost {
     Token,
     /// The token of its second card.
     SecondToken,
+    /// The token for ordinary notifications, or leave to show them.
+    FallbackToken,
 }
 
 /// Turns them, where they are still as the claim saw them: at that version.
@@ -34,6 +37,10 @@ pub fn give_up<S: BuildHasher>(
             Lost::Token => Some(lose_token(row)),
             Lost::SecondToken => {
                 row.closed_card = row.second.take().and_then(|card| card.device_activity_id);
+                None
+            }
+            Lost::FallbackToken => {
+                row.fallback = Fallback::Waiting;
                 None
             }
         };

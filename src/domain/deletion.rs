@@ -71,6 +71,7 @@ pub fn purged(mut activity: Activity) -> Activity {
         activity.attributes = Content::empty();
         activity.content = Content::empty();
         activity.start_alert = Alert::default();
+        activity.fallback = None;
         activity.observed_at = None;
     }
     activity.purged_run = activity.deleted_run;

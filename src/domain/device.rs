@@ -139,6 +139,12 @@ impl Device {
         }
     }
 
+    /// An ordinary notification may appear. An iOS app registers its token for them where the person allows them; an
+    /// Android app has its token anyway.
+    pub fn shows_notifications(&self) -> bool {
+        self.platform == Platform::Ios || self.notifications_permission
+    }
+
     /// What stands in the way of a start by push where the device has no token for it.
     pub fn obstacle_without_token(&self) -> Obstacle {
         match self.platform {

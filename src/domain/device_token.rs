@@ -8,6 +8,7 @@
 use super::change::Change;
 use super::device::Obstacle;
 use super::event::{Event, EventKind};
+use super::fallback;
 use super::register::{ROTATION_MARGIN, TokenResult};
 use super::shard::Shard;
 use super::subscription::{Cause, Reason, State, Subscription};
@@ -46,11 +47,12 @@ pub fn take(
     match (subscription.state, arrival) {
         (_, Arrival::Beside) => false,
         (State::Unreachable | State::Invalidated, _) if !subscription.may_show() => {
-            if startable {
-                forget_failures(subscription, shard, now);
-                subscription.turn(State::PendingStart, None, Cause::Device);
+            if !startable {
+                return fallback::wake(subscription, shard, now);
             }
-            startable
+            forget_failures(subscription, shard, now);
+            subscription.turn(State::PendingStart, None, Cause::Device);
+            true
         }
         (State::Invalidated, _) => {
             send_once_more(subscription, shard, now);

@@ -5,6 +5,7 @@ use super::change::Change;
 use super::delivery::{Delivery, Status};
 use super::device::{Device, Obstacle};
 use super::event::{Event, EventKind};
+use super::fallback::Fallback;
 use super::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
 use super::membership::{Again, Comer, Welcome, come_again};
 use super::outcome::Class;
@@ -188,6 +189,7 @@ pub fn new_subscription(
         look_at: Some(now),
         targeted: Targeted::default(),
         alerted: 0,
+        fallback: if activity.fallback.is_some() { Fallback::Asked } else { Fallback::NotAsked },
         closing: false,
         report: None,
         created_at: now,

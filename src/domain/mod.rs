@@ -15,6 +15,7 @@ pub mod device_token;
 pub mod event;
 pub mod expand;
 pub mod expansion;
+pub mod fallback;
 pub mod ids;
 pub mod join;
 pub mod membership;

@@ -1,7 +1,9 @@
 //! The one decision of delivery: what a subscription needs now. Looks at the gap between what is wanted and what was
 //! delivered; there is no queue.
 
+use super::fallback;
 use super::ids::{SubscriptionId, TokenId};
+use super::push::Operation;
 use super::revision::{Number, Revision, Run};
 use super::shard::Shard;
 use super::subscription::{Reason, State, Subscription};
@@ -38,6 +40,8 @@ pub enum Kind {
     End,
     /// End the other one.
     CloseSecond,
+    /// Make none: show an ordinary notification instead.
+    Fallback,
 }
 
 /// One push, decided from the rows loaded at the claim.
@@ -85,6 +89,28 @@ pub struct Present {
     pub process_start_s: i64,
 }
 
+impl Kind {
+    /// What the push is to do.
+    pub fn operation(self) -> Operation {
+        match self {
+            Kind::Start => Operation::Start,
+            Kind::Update => Operation::Update,
+            Kind::End | Kind::CloseSecond => Operation::End,
+            Kind::Fallback => Operation::Fallback,
+        }
+    }
+
+    /// It cannot be taken back, so it is written down before it is sent.
+    pub fn is_written_ahead(self) -> bool {
+        matches!(self, Kind::Start | Kind::Fallback)
+    }
+
+    /// It is about the card that the subscription follows.
+    pub fn is_about_the_card(self) -> bool {
+        !matches!(self, Kind::CloseSecond | Kind::Fallback)
+    }
+}
+
 impl Wanted {
     /// The revision of that number.
     pub fn revision(&self, number: Number) -> Option<&Revision> {
@@ -120,6 +146,11 @@ pub fn next(subscription: &Subscription, shard: &Shard, wanted: &Wanted, present
         State::Active => {
             let kind = if ends { Kind::End } else { Kind::Update };
             next_of_card(subscription, shard, wanted, kind, present)
+        }
+        State::Unreachable if !ends && fallback::is_due(subscription, present.now) => {
+            let revision = wanted_revision.number;
+            let plan = Plan { kind: Kind::Fallback, revision, ..blank(subscription, shard) };
+            gated(subscription, plan, present)
         }
         _ => Next::Nothing,
     };

@@ -44,3 +44,16 @@ pub struct Alert {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sound: String,
 }
+
+impl Alert {
+    /// With what it leaves out said by the other.
+    pub fn completed_by(self, other: &Alert) -> Alert {
+        let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
+        Alert {
+            title: or(self.title, &other.title),
+            subtitle: or(self.subtitle, &other.subtitle),
+            body: or(self.body, &other.body),
+            sound: or(self.sound, &other.sound),
+        }
+    }
+}

@@ -4,6 +4,7 @@ use super::activity::{Activity, Origin, State as ActivityState};
 use super::activity_type::ActivityType;
 use super::content::Content;
 use super::device::{Description, Device, FormFactor, OsVersion};
+use super::fallback::Fallback;
 use super::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId};
 use super::outcome::{Class, Outcome, Rejection};
 use super::plan::{Kind, Next, Plan, Present, Wanted};
@@ -65,6 +66,7 @@ pub(crate) fn activity() -> Activity {
         attributes: Content::empty(),
         content: Content::empty(),
         start_alert: alert("Start"),
+        fallback: None,
         observed_at: None,
         created_at: NOW,
         updated_at: NOW,
@@ -128,6 +130,7 @@ pub(crate) fn pending_start(shard: &Shard) -> Subscription {
         exception: Some(Exception::default()),
         targeted: Targeted::default(),
         alerted: 0,
+        fallback: Fallback::NotAsked,
         closing: false,
         look_at: None,
         report: None,

@@ -1,6 +1,7 @@
 //! What an answer leaves behind. Facts (what was sent, what was accepted, which alert rode along) are recorded whatever
 //! happened to the subscription meanwhile; what counts as delivered only where nothing did.
 
+mod fallback;
 mod shared_token;
 
 use super::device::Obstacle;
@@ -68,7 +69,7 @@ pub fn settle(
     let before = subscription.clone();
     let mut settled = Settled::default();
     let accepted = matches!(answer, Answer::Is(Outcome::Accepted { .. }));
-    if sent.plan.kind != Kind::CloseSecond {
+    if sent.plan.kind.is_about_the_card() {
         record_facts(subscription, sent, accepted);
     }
     let verdict = weigh(token, sent, answer, now);
@@ -81,6 +82,7 @@ pub fn settle(
             shared_token::settle_start(subscription, shard, (sent, answer), &mut settled, now);
         }
         Kind::Start => settle_start(subscription, shard, (sent, answer), &mut settled, now),
+        Kind::Fallback => fallback::settle(subscription, shard, (sent, answer), now),
         Kind::Update | Kind::End => {
             settle_card(subscription, shard, (sent, answer), &mut settled, now);
         }
@@ -312,6 +314,10 @@ fn lose_token(
     let untouched = subscription.version == plan.version;
     if plan.kind == Kind::Start && subscription.state == State::PendingStart && untouched {
         let reason = Reason::Obstacle(Obstacle::PushToStartTokenRejected);
+        // Nothing was tried yet of what goes by another token.
+        if let Some(exception) = &mut subscription.exception {
+            (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
+        }
         subscription.turn(State::Unreachable, Some(reason), Cause::Provider);
         settled.events.push(Event::of(subscription, EventKind::SubscriptionUnreachable, now));
     }

@@ -84,12 +84,47 @@ pub fn of(
             sizes.push(of_google(activity, revision, keys, (operation, alert)));
         }
     }
+    if let Some(words) =
+        activity.fallback.as_ref().filter(|_| revision.operation == Operation::Start)
+    {
+        let Activity { activity_id, run, .. } = activity;
+        if routes.ios {
+            let notification = apns::Notification { activity_id, run: *run, alert: words };
+            sizes.push(of_fallback(Provider::Apns, notification.build().len()));
+        }
+        if routes.android.is_some() {
+            let notification = fcm::Notification {
+                activity_id,
+                run: *run,
+                alert: words,
+                message_id: MESSAGE_ID,
+                ttl: Duration::ZERO,
+            };
+            sizes.push(of_fallback(Provider::Fcm, notification.build().len()));
+        }
+    }
     sizes
 }
 
-/// Refuses what Google would not take. The largest is reported.
+/// An ordinary notification is all words. For Google the whole message is counted, which is a little too much.
+fn of_fallback(provider: Provider, total: usize) -> PushSize {
+    let size = apns::Size { attributes: 0, content_state: 0, alert: total, envelope: 0, total };
+    let limit = match provider {
+        Provider::Apns => apns::BODY_BYTES_MAX,
+        Provider::Fcm => fcm::DATA_BYTES_MAX,
+    };
+    PushSize { provider, operation: Operation::Fallback, size, limit }
+}
+
+/// Refuses a notification that is too large, and what Google would not take. The largest is reported.
 pub fn check(sizes: &[PushSize]) -> Result<()> {
-    let of_google = sizes.iter().filter(|size| size.provider == Provider::Fcm);
+    let (fallbacks, cards): (Vec<&PushSize>, Vec<&PushSize>) =
+        sizes.iter().partition(|size| size.operation == Operation::Fallback);
+    if let Some(PushSize { size, limit, .. }) = fallbacks.iter().find(|s| s.size.total > s.limit) {
+        let problem = format!("makes a notification of {} bytes; at most {limit} go", size.total);
+        return Err(Error::invalid_field("fallback", problem));
+    }
+    let of_google = cards.into_iter().filter(|size| size.provider == Provider::Fcm);
     let largest = of_google.max_by_key(|size| size.size.total);
     let Some(too_large) = largest.filter(|largest| largest.size.total > largest.limit) else {
         return Ok(());
@@ -161,7 +196,7 @@ mod tests {
     use super::Provider::{Apns, Fcm};
     use super::*;
     use crate::domain::content::Content;
-    use crate::domain::samples::{activity, activity_type, alerting, end};
+    use crate::domain::samples::{activity, activity_type, alert, alerting, end};
 
     const BOTH: Routes = Routes { ios: true, android: Some(DataKeys::Tidings) };
 
@@ -177,6 +212,25 @@ mod tests {
         assert_eq!(measured(&end(2)), [(Apns, End), (Fcm, End)]);
         let none = Routes::default();
         assert!(of(&activity, &end(2), &kind, none).is_empty());
+    }
+
+    #[test]
+    fn a_notification_is_measured_with_the_start_and_refused_where_it_is_too_large() {
+        let (mut activity, kind) = (activity(), activity_type());
+        let start = Revision { operation: Start, ..alerting(1) };
+        let fallbacks = |activity: &Activity| {
+            let mut sizes = of(activity, &start, &kind, BOTH);
+            sizes.retain(|size| size.operation == Operation::Fallback);
+            sizes
+        };
+        assert_eq!(fallbacks(&activity), []);
+        activity.fallback = Some(alert("Landed"));
+        let providers: Vec<_> = fallbacks(&activity).iter().map(|size| size.provider).collect();
+        assert_eq!(providers, [Apns, Fcm]);
+        assert!(check(&fallbacks(&activity)).is_ok());
+        activity.fallback = Some(alert(&"x".repeat(4_096)));
+        let refused = check(&fallbacks(&activity)).expect_err("too large").violations;
+        assert_eq!(refused[0].field, "fallback");
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub struct Start {
     pub audience: Audience,
     /// How.
     pub presentation: Presentation,
+    /// An ordinary notification for devices that cannot show it.
+    pub fallback: Option<Alert>,
     /// What the caller believes.
     pub expected: Expected,
 }
@@ -77,6 +79,7 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
         origin: Origin::Backend,
         attributes,
         content: content.unwrap_or_else(Content::empty),
+        fallback: asked.fallback.map(|words| words.completed_by(&alert)),
         start_alert: alert.clone(),
         observed_at: None,
         created_at: existing.map_or(now, |activity| activity.created_at),
@@ -165,14 +168,7 @@ fn check(existing: Option<&Activity>, asked: &Start) -> Result<()> {
 /// A start by push needs title and body: iOS drops one without.
 /// <https://developer.apple.com/documentation/activitykit/starting-and-updating-live-activities-with-activitykit-push-notifications>
 fn start_alert(asked: Option<Alert>, activity_type: &ActivityType) -> Result<Alert> {
-    let or = |text: String, default: &str| if text.is_empty() { default.to_owned() } else { text };
-    let (asked, default) = (asked.unwrap_or_default(), &activity_type.default_alert);
-    let alert = Alert {
-        title: or(asked.title, &default.title),
-        subtitle: or(asked.subtitle, &default.subtitle),
-        body: or(asked.body, &default.body),
-        sound: or(asked.sound, &default.sound),
-    };
+    let alert = asked.unwrap_or_default().completed_by(&activity_type.default_alert);
     let missing = |field: &str, text: &str| {
         text.is_empty().then(|| Violation {
             field: format!("alert.{field}"),
@@ -229,6 +225,7 @@ pub fn app_start(
         attributes: asked.attributes.unwrap_or_else(Content::empty),
         content: asked.content.unwrap_or_else(Content::empty),
         start_alert: Alert::default(),
+        fallback: None,
         observed_at: None,
         created_at: existing.map_or(now, |activity| activity.created_at),
         updated_at: now,

@@ -1,6 +1,7 @@
 //! A subscription: one activity run on one device, and how it differs from its shard.
 
 use super::device::Obstacle;
+use super::fallback::Fallback;
 use super::ids::{DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId};
 use super::revision::{Number, Revision};
 use super::shard::{Place, Shard};
@@ -48,6 +49,8 @@ pub struct Subscription {
     pub targeted: Targeted,
     /// The newest revision whose alert this device had.
     pub alerted: Number,
+    /// The ordinary notification that it gets where it cannot show the activity.
+    pub fallback: Fallback,
     /// The device has another owner now, left the audience or was deleted: whatever is on its screen is ended.
     pub closing: bool,
     /// What the app last said about its card, and when.

@@ -5,6 +5,7 @@
 
 use crate::clock::Time;
 use crate::domain::ids::CredentialId;
+use crate::domain::payload::apns::PushType;
 use crate::domain::push::{Environment, Priority};
 use bytes::Bytes;
 use secrecy::SecretString;
@@ -54,6 +55,8 @@ pub struct Push {
     pub token: SecretString,
     /// `apns-id`: the same for a resend.
     pub apns_id: Uuid,
+    /// `apns-push-type`; the topic follows from it.
+    pub push_type: PushType,
     /// `apns-priority`.
     pub priority: Priority,
     /// `apns-expiration`: Apple stores the push for a device that is offline until then.
@@ -67,6 +70,7 @@ impl fmt::Debug for Push {
         f.debug_struct("Push")
             .field("index", &self.index)
             .field("apns_id", &self.apns_id)
+            .field("push_type", &self.push_type)
             .field("priority", &self.priority)
             .field("expiration", &self.expiration)
             .field("body_bytes", &self.body.len())

@@ -22,6 +22,7 @@ use crate::domain::asked::{Expected, Presentation};
 use crate::domain::change::Change;
 use crate::domain::content::Content;
 use crate::domain::ids::{ActivityKey, AppId, WorkspaceId};
+use crate::domain::push::Alert;
 use crate::domain::revision::{Number, Run, Target};
 use crate::domain::sizes::PushSize;
 use crate::domain::start::{self as start_rules, Start, Started};
@@ -42,6 +43,7 @@ pub struct StartAsked {
     pub content: Option<Content>,
     pub audience: AudienceAsked,
     pub presentation: Presentation,
+    pub fallback: Option<Alert>,
     pub expected: Expected,
 }
 
@@ -225,6 +227,7 @@ async fn decide_start(
         content: asked.content,
         audience: asked.audience.resolve(on, workspace).await?,
         presentation: asked.presentation,
+        fallback: asked.fallback,
         expected: asked.expected,
     };
     let Started { activity, adopted, change } = start_rules::start(existing.as_ref(), start, now)?;

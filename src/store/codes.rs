@@ -9,6 +9,7 @@ use crate::domain::delivery::{Labels, Provider, Status};
 use crate::domain::device::FormFactor;
 use crate::domain::event::EventKind;
 use crate::domain::expansion::Verb;
+use crate::domain::fallback::Fallback;
 use crate::domain::outcome::Class;
 use crate::domain::platform::{DataKeys, Platform};
 use crate::domain::push::{Environment, Operation, Priority};
@@ -97,6 +98,7 @@ codes! {
     }
     Environment { Sandbox = 1, Production = 2 }
     Operation { Start = 1, Update = 2, End = 3, Fallback = 4 }
+    Fallback { NotAsked = 1, Asked = 2, Waiting = 3, Begun = 4 }
     Labels { Tidings = 1, Dengage = 2, DengageDelivered = 3 }
     Provider { Apns = 1, Fcm = 2 }
     Priority { Normal = 5, High = 10 }

@@ -6,6 +6,7 @@ use super::on::On;
 use super::tokens;
 use crate::clock::Time;
 use crate::domain::device::Device;
+use crate::domain::fallback::Fallback;
 use crate::domain::ids::{DeviceKey, ShardId, SubscriptionId, TokenId};
 use crate::domain::shard::Shard;
 use crate::domain::subscription::Subscription;
@@ -28,6 +29,8 @@ pub struct Member {
     pub second_token: Option<Token>,
     /// The good token that a start goes by, in the world of the shard.
     pub start_token: Option<Token>,
+    /// The good token for ordinary notifications, where one is asked for.
+    pub notification_token: Option<Token>,
 }
 
 /// Those of a shard, by key. At most a thousand at once.
@@ -96,6 +99,10 @@ async fn with_what_they_need(on: &impl On, shard: &Shard, rows: Vec<Model>) -> R
     let activity_type = activity_type.unwrap_or_default();
     let environment = Some(shard.place.environment);
     let mut starts = tokens::start_tokens_of(on, &keys, &activity_type, environment).await?;
+    let asks = |row: &&Subscription| row.fallback == Fallback::Asked;
+    let asking: Vec<DeviceKey> = rows.iter().filter(asks).map(|row| row.device).collect();
+    let mut notifications =
+        tokens::notification_tokens_of(on, &asking, shard.place.environment).await?;
     let token = |id: Option<TokenId>| id.and_then(|id| tokens.get(&id).cloned());
     // A row whose device was deleted between the queries is gone itself.
     let members = rows.into_iter().filter_map(|subscription| {
@@ -104,6 +111,7 @@ async fn with_what_they_need(on: &impl On, shard: &Shard, rows: Vec<Model>) -> R
             token: token(subscription.card.token),
             second_token: token(subscription.second.as_ref().and_then(|card| card.token)),
             start_token: starts.remove(&subscription.device),
+            notification_token: notifications.remove(&subscription.device),
             subscription,
         })
     });

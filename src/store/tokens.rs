@@ -7,7 +7,7 @@ use crate::domain::ids::{AppId, DeviceKey, TokenId, WorkspaceId};
 use crate::domain::push::Environment;
 use crate::domain::token::{Token, TokenKind};
 use crate::error::Result;
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
 use std::collections::HashMap;
 
 /// One by the fingerprint of its value.
@@ -76,10 +76,32 @@ pub(super) async fn start_tokens_of(
     if let Some(environment) = environment {
         query = query.filter(Column::Environment.eq(environment.code()));
     }
+    best(on, query).await
+}
+
+/// Per device its good token for ordinary notifications of Apple's, in one world.
+pub(super) async fn notification_tokens_of(
+    on: &impl On,
+    devices: &[DeviceKey],
+    environment: Environment,
+) -> Result<HashMap<DeviceKey, Token>> {
+    if devices.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = Entity::find()
+        .filter(Column::DeviceKey.is_in(devices.iter().map(|key| key.0)))
+        .filter(Column::Kind.eq(TokenKind::ApnsDevice.code()))
+        .filter(Column::Environment.eq(environment.code()))
+        .filter(Column::InvalidAt.is_null());
+    best(on, query).await
+}
+
+/// Per device the one to use of these.
+async fn best(on: &impl On, query: Select<Entity>) -> Result<HashMap<DeviceKey, Token>> {
     let models = query.all(&on.handle().db).await?;
-    let tokens = models.into_iter().map(Token::try_from).collect::<Result<Vec<_>>>()?;
     let mut best: HashMap<DeviceKey, Token> = HashMap::new();
-    for token in tokens {
+    for model in models {
+        let token = Token::try_from(model)?;
         if best.get(&token.device).is_none_or(|held| token.rank() > held.rank()) {
             best.insert(token.device, token);
         }

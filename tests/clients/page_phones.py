@@ -58,6 +58,7 @@ class Iphone(Phone):
         """What the iOS page's placeholders stand for."""
         return {
             "<push-to-start token>": lambda: self.phone.start_tokens[0].token,
+            "<device token>": lambda: self.phone.device_token,
             "<update token>": lambda: self.card(0).update_token,
             "<Activity.id>": lambda: self.card(0).card_id,
             "<next update token>": self.rotate,

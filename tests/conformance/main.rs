@@ -147,6 +147,7 @@ facts! {
         a_device_has_one_subscription_per_run,
         subscriptions_are_found_by_device_run_and_card,
         members_come_with_device_and_tokens_in_pages,
+        a_member_that_asks_for_a_notification_brings_its_newest_good_token_for_one,
         exceptions_are_those_that_need_something_of_their_own,
         a_target_selects_what_fits_every_kind_of_selector,
         subscriptions_are_listed_with_device_and_shard,

@@ -1,9 +1,11 @@
 //! Subscriptions and the members of shards.
 
 use crate::world::{NOW, World, after, app, at, first, reason, shard, subscription, token};
+use tidings::clock::Time;
 use tidings::domain::activity::Activity;
 use tidings::domain::change::Change;
 use tidings::domain::device::{Device, FormFactor, Obstacle};
+use tidings::domain::fallback::Fallback;
 use tidings::domain::ids::{SubscriptionId, TokenId};
 use tidings::domain::platform::Platform;
 use tidings::domain::push::Environment;
@@ -191,6 +193,25 @@ pub(crate) async fn members_come_with_device_and_tokens_in_pages(world: World) {
     let expected =
         [none, (Some(update_id), Some(second_id), None), (None, None, Some(start_id)), none, none];
     assert_eq!(tokens, expected);
+}
+
+pub(crate) async fn a_member_that_asks_for_a_notification_brings_its_newest_good_token_for_one(
+    world: World,
+) {
+    let mut crowd = Crowd::new(&world, 3);
+    crowd.rows[1].fallback = Fallback::NotAsked;
+    let notification = |index: usize, time: u8| Token {
+        token_time: Time(NOW.0 + i64::from(time)),
+        ..token(&crowd.devices[index], TokenKind::ApnsDevice, time)
+    };
+    let (older, newest, unasked) = (notification(0, 1), notification(0, 2), notification(1, 3));
+    let other_world = Token { environment: Environment::Sandbox, ..notification(0, 4) };
+    let dead = Token { invalid: Some((NOW, "Unregistered".to_owned())), ..notification(2, 5) };
+    let id = newest.id;
+    crowd.write(&world, vec![older, newest, unasked, other_world, dead]).await;
+    let members = subscriptions::members(world.store.reader(), &crowd.shard, None, 3).await;
+    let found = members.unwrap().into_iter().map(|m| m.notification_token.map(|token| token.id));
+    assert_eq!(found.collect::<Vec<_>>(), [Some(id), None, None]);
 }
 
 pub(crate) async fn exceptions_are_those_that_need_something_of_their_own(world: World) {

@@ -10,6 +10,7 @@ use tidings::domain::delivery::{Delivery, Labels, Provider, Status};
 use tidings::domain::device::{Description, Device, FormFactor, OsVersion};
 use tidings::domain::event::{Event, EventKind};
 use tidings::domain::expansion::{Audience, Expansion, Verb, Who};
+use tidings::domain::fallback::Fallback;
 use tidings::domain::ids::{
     ActivityKey, AppId, DeliveryId, DeviceKey, ExpansionId, ShardId, SubscriptionId, TokenId,
     WorkspaceId,
@@ -166,6 +167,7 @@ impl World {
             attributes: content("{}"),
             content: content("{}"),
             start_alert: Alert::default(),
+            fallback: None,
             observed_at: None,
             created_at: NOW,
             updated_at: NOW,
@@ -300,6 +302,7 @@ pub(crate) fn subscription(shard: &Shard, device: &Device) -> Subscription {
         exception: None,
         targeted: Targeted::default(),
         alerted: 0,
+        fallback: Fallback::Asked,
         closing: false,
         look_at: None,
         report: None,

@@ -32,6 +32,7 @@ fn the_demo_lands_on_every_phone_and_leaves_nothing_behind() {
         "FCM accepted it",
         "dismissed by its owner; 0 pushes after that",
         "UNREACHABLE, OS_CANNOT_START_BY_PUSH",
+        "iPhone, iOS 16.4: its screen shows the notification \"",
         "an end: refused with RUN_MISMATCH",
         " 0 refused, 0 without an answer",
     ] {

@@ -8,7 +8,7 @@ use crate::harness::World;
 use crate::tables::{Tables, at_rest};
 use std::fmt::Debug;
 use tidings::proto::v1::{
-    ApplyActivityRequest, Audience, DeleteActivityRequest, DevicePreference, Dismissal,
+    ApplyActivityRequest, Audience, DeleteActivityRequest, DevicePreference, Dismissal, Fallback,
     GetActivityRequest, GetDeviceRequest, ListActivitiesRequest, ListDeliveriesRequest,
     ListDevicesRequest, ListSubscriptionsRequest, RegisterTokenRequest, StartActivityRequest,
     Target, UpdateActivityRequest, WatchActivityRequest,
@@ -91,12 +91,13 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         audience: None,
         app_ids: strings(&[""]),
         device_preference: 7,
-        alert: Some(tidings::proto::v1::Alert { title: long, ..alert() }),
+        alert: Some(tidings::proto::v1::Alert { title: long.clone(), ..alert() }),
         priority: 9,
         stale_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
         relevance_score: Some(f64::NAN),
         expected_revision: Some(-1),
         audience_mode: 9,
+        fallback: Some(Fallback { title: long, ..Fallback::default() }),
     };
     let fields = [
         "request_id",
@@ -113,6 +114,7 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         "priority",
         "relevance_score",
         "stale_time",
+        "fallback.title",
         "expected_revision",
     ];
     bench.wrong_start(&fields, request).await;

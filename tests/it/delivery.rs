@@ -5,6 +5,7 @@ mod answers;
 mod cards;
 mod crowd;
 mod devices;
+mod fallback;
 mod mixed;
 mod targets;
 mod tried;

@@ -7,8 +7,8 @@ use crate::harness::{PATIENCE, World, shows, status_of};
 use std::time::Duration;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::{
-    Activity, ActivityOrigin, Alert, Audience, Dismissal, EndActivityRequest, GetActivityRequest,
-    Operation, RegisterTokenRequest, ReportActivityStateRequest, ReportedState,
+    Activity, ActivityOrigin, Alert, Audience, Dismissal, EndActivityRequest, Fallback,
+    GetActivityRequest, Operation, RegisterTokenRequest, ReportActivityStateRequest, ReportedState,
     StartActivityRequest, StartActivityResponse, SubscriptionState, TokenKind,
     UpdateActivityRequest, UpdateActivityResponse, WatchActivityRequest,
 };
@@ -68,7 +68,13 @@ impl Flight {
             form_factor: sim::FormFactor::Tablet.into(),
             ..sim::PhoneSpec::default()
         });
-        let oldest_phone = world.phone("iphone-16", "16.4", "mehmet");
+        let oldest_phone = world.phone_with(sim::PhoneSpec {
+            device_id: "iphone-16".to_owned(),
+            os_version: "16.4".to_owned(),
+            contact_key: Some("mehmet".to_owned()),
+            notifications_enabled: Some(true),
+            ..sim::PhoneSpec::default()
+        });
         for phone in [&old_phone, &new_phone, &tablet, &oldest_phone] {
             world.said_everything(phone).await;
         }
@@ -212,6 +218,8 @@ impl Flight {
         }
         let oldest = self.oldest_phone.snapshot();
         assert!(oldest.cards.is_empty());
+        let notified: Vec<&str> = oldest.notifications.iter().map(|n| n.title.as_str()).collect();
+        assert_eq!(notified, ["TK1983"], "one ordinary notification instead of a card");
         let dismissed = self.tablet.snapshot();
         assert_eq!(status_of(&dismissed.cards[0].content_json), "Delayed 20 minutes");
     }
@@ -280,6 +288,7 @@ impl Flight {
                 body: "Istanbul to London".to_owned(),
                 ..Alert::default()
             }),
+            fallback: Some(Fallback::default()),
             ..StartActivityRequest::default()
         };
         Ok(self.world.activities().start_activity(request).await?.into_inner())

@@ -7,7 +7,6 @@ use anyhow::Result;
 use std::time::Duration;
 use tidings::clock::Time;
 use tidings::domain::outcome::{Class, Outcome, Rejection};
-use tidings::domain::plan::Kind;
 
 /// What Apple may say instead of yes.
 #[derive(Clone, Copy, Debug)]
@@ -48,9 +47,7 @@ impl World<'_> {
     pub(crate) async fn refuse(&mut self, push: usize, refusal: Refusal) -> Result<()> {
         self.pushes[push].decided = true;
         let sent = &self.pushes[push].made.sent;
-        if sent.plan.kind == Kind::Start {
-            self.history.start_refused(sent.plan.subscription);
-        }
+        self.history.note_refused(sent.plan.kind, sent.plan.subscription);
         let outcome = match refusal {
             Refusal::NotSent => Outcome::NotSent { reason: "CONNECT_FAILED" },
             Refusal::TooMany => rejected(429, "TooManyRequests", Class::Retry, None),
@@ -88,7 +85,7 @@ impl World<'_> {
                 if card.rotation == *rotation { card.closed_at } else { card.token_time }
             }
             Some(Owner::Start(device, _)) => self.devices[*device].start_rotated_at,
-            None => self.now(),
+            Some(Owner::Notifications) | None => self.now(),
         }
     }
 }

@@ -80,6 +80,9 @@ impl<'a> World<'a> {
             left: false,
         });
         self.register_device(index, format!("contact-{id}")).await?;
+        if self.random.percent(70) {
+            self.report_notification_token(index).await?;
+        }
         if kind < 5 {
             self.report_start_token(index).await?;
         }

@@ -162,6 +162,7 @@ impl World<'_> {
             content: Some(content()),
             audience,
             presentation: self.presentation(100),
+            fallback: Some(Alert::default()),
             expected: Expected::default(),
         })
     }

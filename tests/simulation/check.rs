@@ -1,10 +1,11 @@
-//! The properties S1 to S7, and what they have to remember of the past. S1 is looked at where a phone takes a push.
+//! The properties S1 to S8, and what they have to remember of the past. S1 is looked at where a phone takes a push.
 //!
 //! S1 no card shows a lower revision after a higher one, nor another run's content. S2 one start undisturbed, at most
 //! two else (refused ones do not count); none begun once evidence is in the tables. S3 what counts as delivered was
 //! accepted for the token we hold. S4 no start begun after the end was accepted. S5 what is sent is what is wanted, and
 //! after an end nothing but ends. S6 an alert at most once where nothing was lost, and none of others. S7 stamps never
-//! fall, and rise for a newer revision.
+//! fall, and rise for a newer revision. S8 at most one notification per device and run that was not refused, and only
+//! for a device that cannot be started.
 //!
 //! Beyond the model: 410s, retries and alerts that expire. A refusal is no disturbance: its push certainly did nothing.
 
@@ -36,6 +37,8 @@ pub(crate) struct History {
     sent: HashMap<SubscriptionId, (Number, i64)>,
     /// Starts sent and not refused.
     starts: HashMap<SubscriptionId, u8>,
+    /// Notifications sent and not refused.
+    notifications: HashMap<SubscriptionId, u8>,
     /// How often each alert lit up a device.
     alerts: HashMap<(usize, Number), u8>,
     /// How many pushes were made.
@@ -55,7 +58,7 @@ impl History {
         let counts = match plan.kind {
             Kind::Start => true,
             Kind::Update | Kind::End => plan.token == row.card.token,
-            Kind::CloseSecond => false,
+            Kind::CloseSecond | Kind::Fallback => false,
         };
         if counts {
             let accepted = self.accepted.entry(row.id).or_default();
@@ -63,9 +66,15 @@ impl History {
         }
     }
 
-    pub(crate) fn start_refused(&mut self, subscription: SubscriptionId) {
-        if let Some(starts) = self.starts.get_mut(&subscription) {
-            *starts -= 1;
+    /// The push certainly did nothing.
+    pub(crate) fn note_refused(&mut self, kind: Kind, subscription: SubscriptionId) {
+        let counted = match kind {
+            Kind::Start => self.starts.get_mut(&subscription),
+            Kind::Fallback => self.notifications.get_mut(&subscription),
+            Kind::Update | Kind::End | Kind::CloseSecond => None,
+        };
+        if let Some(counted) = counted {
+            *counted -= 1;
         }
     }
 
@@ -148,6 +157,10 @@ impl World<'_> {
         ensure!(begun.is_empty() || !self.caller.has_ended(run), "S4 a start begun after the end");
         for start in begun {
             let row = &self.rows.subscriptions[&start.plan.subscription];
+            if start.plan.kind == Kind::Fallback {
+                ensure!(row.state == State::Unreachable, "S8 a notification beside a card");
+                continue;
+            }
             let waits = row.state == State::PendingStart && row.card.token.is_none();
             ensure!(waits, "S2 a start begun although evidence had arrived");
         }
@@ -158,8 +171,15 @@ impl World<'_> {
     pub(crate) fn check_sent(&mut self, sent: &Sent, device: usize) -> Result<()> {
         self.history.pushes += 1;
         let (plan, stamp) = (&sent.plan, sent.stamp);
-        if plan.kind == Kind::CloseSecond {
-            return Ok(());
+        match plan.kind {
+            Kind::CloseSecond => return Ok(()),
+            Kind::Fallback => {
+                let sent = self.history.notifications.entry(plan.subscription).or_default();
+                *sent += 1;
+                ensure!(*sent == 1, "S8 device {device}: {sent} notifications sent");
+                return Ok(());
+            }
+            Kind::Start | Kind::Update | Kind::End => {}
         }
         let (revision, last) = self.history.sent.entry(plan.subscription).or_default();
         let fits = stamp > *last || stamp == *last && plan.revision <= *revision;

@@ -10,7 +10,6 @@ use tidings::dispatch::steps::{
 };
 use tidings::domain::ids::ShardId;
 use tidings::domain::outcome::Outcome;
-use tidings::domain::plan::Kind;
 use tidings::domain::revision::Run;
 use tidings::domain::settle::Sent;
 use tidings::store::{self, Lane};
@@ -140,7 +139,7 @@ impl World<'_> {
 
     async fn begin_starts(&mut self, work: &Work, slice: Vec<Planned>) -> Result<Vec<Planned>> {
         let (starts, mut rest): (Vec<_>, Vec<_>) =
-            slice.into_iter().partition(|planned| planned.plan.kind == Kind::Start);
+            slice.into_iter().partition(|planned| planned.plan.kind.is_written_ahead());
         if !starts.is_empty() {
             self.has_written = true;
             let (shard, now) = (work.shard.id, self.now());

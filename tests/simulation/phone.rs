@@ -29,6 +29,9 @@ impl World<'_> {
         }
         let (device, run, sent) = (push.device, push.run, push.made.sent.clone());
         let plan = sent.plan;
+        if plan.kind == Kind::Fallback {
+            return Ok(());
+        }
         if plan.kind == Kind::Start {
             let card = self.new_card(device, Some(run));
             self.cards.push(Card { revision: plan.revision, stamp: sent.stamp, ..card });
@@ -196,6 +199,14 @@ impl World<'_> {
         TYPE.clone_into(&mut asked.activity_type);
         asked.token_time = Some(self.devices[device].start_rotated_at);
         self.tokens.insert(asked.id, Owner::Start(device, number));
+        tokens::register(&self.service, &self.call("Token", String::new()), asked).await?;
+        Ok(())
+    }
+
+    /// The app registers the token for ordinary notifications.
+    pub(crate) async fn report_notification_token(&mut self, device: usize) -> Result<()> {
+        let asked = self.token(device, TokenKind::ApnsDevice, (device, 0));
+        self.tokens.insert(asked.id, Owner::Notifications);
         tokens::register(&self.service, &self.call("Token", String::new()), asked).await?;
         Ok(())
     }

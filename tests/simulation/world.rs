@@ -101,6 +101,7 @@ pub(crate) struct Card {
 pub(crate) enum Owner {
     Card(usize, u8),
     Start(usize, u8),
+    Notifications,
 }
 
 /// A shard that is being sent to.
@@ -210,6 +211,7 @@ impl World<'_> {
             Some(Owner::Start(device, number)) => {
                 self.devices[*device].start_token.is_some_and(|(current, _)| current == *number)
             }
+            Some(Owner::Notifications) => true,
             None => false,
         }
     }

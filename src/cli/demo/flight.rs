@@ -11,8 +11,9 @@ use std::time::Duration;
 use tidings::clock::Clock;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::{
-    Alert, Audience, Dismissal, EndActivityRequest, RegisterTokenRequest, StartActivityRequest,
-    StartActivityResponse, TokenKind, UpdateActivityRequest, UpdateActivityResponse,
+    Alert, Audience, Dismissal, EndActivityRequest, Fallback, RegisterTokenRequest,
+    StartActivityRequest, StartActivityResponse, TokenKind, UpdateActivityRequest,
+    UpdateActivityResponse,
 };
 use tonic_types::StatusExt;
 
@@ -253,6 +254,8 @@ impl<'a> Flight<'a> {
             attributes_json: Some(r#"{"flight":"TK1983"}"#.to_owned()),
             content_state_json: Some(content("Scheduled")),
             audience: Some(audience),
+            // In the words of the type's alert.
+            fallback: Some(Fallback::default()),
             ..StartActivityRequest::default()
         };
         Ok(self.world.activities().start_activity(request).await?.into_inner())

@@ -42,8 +42,12 @@ impl<'a> Teller<'a> {
         for delivery in log(self.world, run).await? {
             if self.told.insert(delivery.delivery_id.clone()) {
                 line(&format!("{}: {}", name(&delivery.device_id), words(&delivery)));
-                let accepted = delivery.status() == DeliveryStatus::Accepted;
-                if accepted && !phones.contains(&delivery.device_id) {
+                if delivery.status() != DeliveryStatus::Accepted {
+                    continue;
+                }
+                if delivery.operation() == Operation::Fallback {
+                    self.tell_notification(&delivery.device_id).await?;
+                } else if !phones.contains(&delivery.device_id) {
                     phones.push(delivery.device_id);
                 }
             }
@@ -52,6 +56,20 @@ impl<'a> Teller<'a> {
             let screen = self.screen(&phone_id, wanted, run).await?;
             line(&format!("{}: {screen}", name(&phone_id)));
         }
+        Ok(())
+    }
+
+    /// Waits until the phone shows the ordinary notification that was accepted for it.
+    async fn tell_notification(&self, phone_id: &str) -> anyhow::Result<()> {
+        let notified = |phone: &sim::Phone| !phone.notifications.is_empty();
+        let seen = self.world.watch_phone(phone_id, SCREEN_PATIENCE, notified).await?;
+        let said = match seen.as_ref().map(|phone| phone.notifications.last()) {
+            Ok(Some(shown)) => {
+                format!("its screen shows the notification \"{}: {}\"", shown.title, shown.body)
+            }
+            Ok(None) | Err(_) => "but its screen shows no notification".to_owned(),
+        };
+        line(&format!("{}: {said}", name(phone_id)));
         Ok(())
     }
 

@@ -119,6 +119,7 @@ impl Device {
             contact_key: Some(self.contact_key.to_owned()),
             form_factor: self.form_factor.into(),
             hold_tokens: self.holds_tokens,
+            notifications_enabled: Some(true),
             templates: vec![template()],
             ..sim::PhoneSpec::default()
         }

@@ -1,11 +1,12 @@
 //! A push as Apple takes it.
 
-use super::{Ready, alert, dismissal, operation, revision};
+use super::{Ready, alert, dismissal, revision};
 use crate::clock::Time;
 use crate::dispatch::steps::{Planned, Work};
-use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Payload};
+use crate::domain::activity::Activity;
+use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Notification, Payload, PushType};
 use crate::domain::plan::{Kind, Plan};
-use crate::domain::push::{Operation, Priority};
+use crate::domain::push::Priority;
 use crate::provider::{Batch, Credential, Push};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -25,6 +26,10 @@ pub(super) fn batch(work: &Work, key: Arc<Credential>, ready: Vec<Ready>, now: T
         index,
         token,
         apns_id: plan.apns_id(run),
+        push_type: match plan.kind {
+            Kind::Fallback => PushType::Alert,
+            _ => PushType::LiveActivity,
+        },
         priority: priority(work, &plan),
         expiration: expiration(work, &plan, now),
         body,
@@ -41,16 +46,23 @@ pub(super) fn batch(work: &Work, key: Arc<Credential>, ready: Vec<Ready>, now: T
 pub(super) fn build(work: &Work, planned: &Planned, (stamp, now): (i64, Time)) -> (Bytes, bool) {
     let plan = &planned.plan;
     let revision = revision(work, plan);
-    let event = match operation(plan.kind) {
-        Operation::Start => Event::Start {
+    let alert = alert(work, plan);
+    let event = match plan.kind {
+        Kind::Fallback => {
+            let Activity { activity_id, run, .. } = &work.activity;
+            let alert = &alert.unwrap_or_default();
+            return measured(Notification { activity_id, run: *run, alert }.build());
+        }
+        Kind::Start => Event::Start {
             attributes_type: &work.activity_type.ios_attributes_type,
             attributes: &work.activity.attributes,
             input_push_token: planned.takes_input_push_token,
         },
-        Operation::End => Event::End { dismissal_time: dismissal(work, planned, now) },
-        Operation::Update | Operation::Fallback => Event::Update,
+        Kind::End | Kind::CloseSecond => {
+            Event::End { dismissal_time: dismissal(work, planned, now) }
+        }
+        Kind::Update => Event::Update,
     };
-    let alert = alert(work, plan);
     let payload = Payload {
         event,
         timestamp: Time::from_seconds(stamp),
@@ -59,7 +71,10 @@ pub(super) fn build(work: &Work, planned: &Planned, (stamp, now): (i64, Time)) -
         stale_time: revision.stale_at,
         relevance_score: revision.relevance_score,
     };
-    let body = payload.build();
+    measured(payload.build())
+}
+
+fn measured(body: Bytes) -> (Bytes, bool) {
     let fits = body.len() <= BODY_BYTES_MAX;
     (body, fits)
 }
@@ -70,7 +85,7 @@ fn priority(work: &Work, plan: &Plan) -> Priority {
     match plan.kind {
         Kind::Start => of(plan.revision).filter(|_| plan.revision == plan.alert),
         Kind::Update | Kind::End => of(plan.alert).or_else(|| of(plan.revision)),
-        Kind::CloseSecond => None,
+        Kind::CloseSecond | Kind::Fallback => None,
     }
     .unwrap_or(Priority::High)
 }
@@ -78,7 +93,7 @@ fn priority(work: &Work, plan: &Plan) -> Priority {
 fn expiration(work: &Work, plan: &Plan, now: Time) -> Time {
     let stale_at = revision(work, plan).stale_at.filter(|stale_at| *stale_at > now);
     match plan.kind {
-        Kind::Start => now + START_STORED_FOR,
+        Kind::Start | Kind::Fallback => now + START_STORED_FOR,
         Kind::Update => stale_at.unwrap_or(now + STORED_FOR),
         Kind::End | Kind::CloseSecond => now + STORED_FOR,
     }

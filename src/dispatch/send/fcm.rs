@@ -1,9 +1,10 @@
 //! A message as Google takes it.
 
-use super::{Ready, alert, dismissal, operation, revision};
+use super::{Ready, alert, dismissal, revision};
 use crate::clock::Time;
 use crate::dispatch::steps::{Planned, Work};
-use crate::domain::payload::fcm::{self, DATA_BYTES_MAX, Message};
+use crate::domain::payload::fcm::{self, DATA_BYTES_MAX, Message, Notification};
+use crate::domain::plan::Kind;
 use crate::domain::platform::{Build, DataKeys};
 use crate::domain::token::TokenKind;
 use crate::provider::fcm::{Batch, Push, ServiceAccount, Target};
@@ -34,9 +35,19 @@ pub(super) fn batch(work: &Work, account: Arc<ServiceAccount>, ready: Vec<Ready>
 pub(super) fn build(work: &Work, planned: &Planned, (stamp, now): (i64, Time)) -> (Bytes, bool) {
     let plan = &planned.plan;
     let revision = revision(work, plan);
-    let operation = operation(plan.kind);
+    let operation = plan.kind.operation();
     let alert = alert(work, plan);
     let message_id = message_id(work, planned).to_string();
+    if plan.kind == Kind::Fallback {
+        let notification = Notification {
+            activity_id: &work.activity.activity_id,
+            run: work.shard.place.run,
+            alert: &alert.unwrap_or_default(),
+            message_id: &message_id,
+            ttl: fcm::ttl(operation, None, now),
+        };
+        return (notification.build(), true);
+    }
     let message = Message {
         keys: match work.app.build {
             Build::Android { fcm_data_keys, .. } => fcm_data_keys,

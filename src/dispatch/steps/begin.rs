@@ -1,16 +1,18 @@
-//! Writes starts ahead.
+//! Writes ahead what cannot be taken back: starts and ordinary notifications.
 
 use super::close::holds;
 use super::load::Planned;
 use crate::clock::Time;
 use crate::domain::activity::State;
 use crate::domain::change::Change;
+use crate::domain::fallback;
 use crate::domain::ids::ShardId;
+use crate::domain::plan::Kind;
 use crate::domain::settle::begin_start;
 use crate::error::Result;
 use crate::store::{self, Tx};
 
-/// Records starts as begun and returns those that may be sent: one whose subscription or run is no longer as it was at
+/// Records pushes as begun and returns those that may be sent: one whose subscription or run is no longer as it was at
 /// the claim is dropped, and all of them where another replica has claimed the shard meanwhile.
 pub async fn begin(
     tx: &Tx,
@@ -34,7 +36,10 @@ pub async fn begin(
     let mut rows = store::subscriptions::of_held_shard(tx, shard.id, &ids).await?;
     rows.retain_mut(|row| {
         let start = starts.iter_mut().find(|start| start.plan.subscription == row.id);
-        start.is_some_and(|start| begin_start(row, &shard, &mut start.plan, now))
+        start.is_some_and(|start| match start.plan.kind {
+            Kind::Fallback => fallback::begin(row, &shard, &mut start.plan, now),
+            _ => begin_start(row, &shard, &mut start.plan, now),
+        })
     });
     starts.retain(|start| rows.iter().any(|row| row.id == start.plan.subscription));
     let change = Change { subscriptions: rows, ..Change::default() };

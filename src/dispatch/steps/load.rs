@@ -175,10 +175,16 @@ impl Work {
             Kind::Start => member.start_token,
             Kind::Update | Kind::End => member.token,
             Kind::CloseSecond => member.second_token,
+            Kind::Fallback => member.notification_token,
         };
+        let token =
+            token.filter(|_| plan.kind != Kind::Fallback || member.device.shows_notifications());
         let Some(token) = token.filter(Token::is_good) else {
-            let is_second = plan.kind == Kind::CloseSecond;
-            let lost = if is_second { Lost::SecondToken } else { Lost::Token };
+            let lost = match plan.kind {
+                Kind::CloseSecond => Lost::SecondToken,
+                Kind::Fallback => Lost::FallbackToken,
+                Kind::Start | Kind::Update | Kind::End => Lost::Token,
+            };
             return self.lost.push((id, version, lost));
         };
         let takes_input_push_token = member.device.takes_input_push_token();

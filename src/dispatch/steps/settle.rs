@@ -9,7 +9,6 @@ use crate::domain::event::{Event, EventKind};
 use crate::domain::ids::{DeliveryId, ShardId, SubscriptionId, TokenId};
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::Kind;
-use crate::domain::push::Operation;
 use crate::domain::reasons::own_class;
 use crate::domain::settle::{self, Answer, Sent};
 use crate::domain::shard;
@@ -130,7 +129,8 @@ async fn rejected_tokens(tx: &Tx, slice: &Slice) -> Result<HashMap<TokenId, Toke
 async fn dispatched(tx: &Tx, slice: &Slice, change: &mut Change, now: Time) -> Result<()> {
     let made = slice.answered.iter().filter(|a| !a.is_postponed());
     let sents = made.map(|a| &a.made.sent).chain(&slice.in_flight);
-    let newest = sents.map(|sent| sent.plan.revision).max().unwrap_or(0);
+    let of_activity = sents.filter(|sent| sent.plan.kind != Kind::Fallback);
+    let newest = of_activity.map(|sent| sent.plan.revision).max().unwrap_or(0);
     let key = slice.place.place.activity;
     let Some(activity) = store::activities::by_key(&tx.glance(), key).await? else { return Ok(()) };
     let is_first = newest > activity.dispatched_revision
@@ -172,11 +172,7 @@ fn delivery(place: Place, answered: &Answered) -> Option<Delivery> {
         app: place.place.app,
         provider: place.place.route.provider(),
         environment: place.place.environment,
-        operation: match plan.kind {
-            Kind::Start => Operation::Start,
-            Kind::Update => Operation::Update,
-            Kind::End | Kind::CloseSecond => Operation::End,
-        },
+        operation: plan.kind.operation(),
         first_revision: first_revision.min(plan.revision),
         revision: plan.revision,
         alert_revision: plan.alert,

@@ -24,6 +24,7 @@ fn asked() -> Start {
             live: false,
         },
         presentation: Presentation { alert: Some(alert("Now")), ..Presentation::default() },
+        fallback: Some(alert("Instead")),
         expected: Expected::default(),
     }
 }
@@ -88,10 +89,13 @@ fn what_belongs_to_the_run_is_refused_where_it_differs_and_all_of_it_is_named() 
         external_id: "TK2".to_owned(),
         attributes: Some(content("B12")),
         audience: Audience { who: Who::AllDevices, ..asked().audience },
+        fallback: Some(alert("Other words")),
         ..asked()
     });
     assert_eq!(error.reason, Reason::ActivityActive);
-    assert!(error.metadata.contains(&("fields", "attributes,external_id,audience".to_owned())));
+    assert!(
+        error.metadata.contains(&("fields", "attributes,external_id,audience,fallback".to_owned()))
+    );
     let mut other = asked();
     other.activity_type.name = "order".to_owned();
     assert_eq!(refused(other).reason, Reason::ActivityTypeMismatch);
@@ -102,6 +106,7 @@ fn what_belongs_to_the_run_is_refused_where_it_differs_and_all_of_it_is_named() 
             ..asked().audience
         },
         external_id: String::new(),
+        fallback: None,
         ..asked()
     };
     assert_eq!(applied(Some(&active()), swapped).action, Action::Unchanged, "the same otherwise");

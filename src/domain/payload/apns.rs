@@ -8,18 +8,38 @@ use crate::clock::Time;
 use crate::domain::content::Content;
 use crate::domain::push::{Alert, Operation};
 use bytes::Bytes;
+use serde_json::{Map, Value, json};
 use std::fmt::{self, Write as _};
 
 /// The most bytes of a body; also the most bytes of attributes and content together that `ActivityKit` keeps.
 /// <https://developer.apple.com/documentation/activitykit/displaying-live-data-with-live-activities>
 pub const BODY_BYTES_MAX: usize = 4096;
 
-/// `apns-push-type`.
-pub const PUSH_TYPE: &str = "liveactivity";
+/// What a push is for Apple: it decides about the token that it goes by and the topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushType {
+    /// It makes, changes or ends a card.
+    LiveActivity,
+    /// It is an ordinary notification.
+    Alert,
+}
 
-/// `apns-topic` of an app's Live Activities.
-pub fn topic(bundle_id: &str) -> String {
-    format!("{bundle_id}.push-type.liveactivity")
+impl PushType {
+    /// `apns-push-type`.
+    pub fn word(self) -> &'static str {
+        match self {
+            PushType::LiveActivity => "liveactivity",
+            PushType::Alert => "alert",
+        }
+    }
+
+    /// `apns-topic` of an app.
+    pub fn topic(self, bundle_id: &str) -> String {
+        match self {
+            PushType::LiveActivity => format!("{bundle_id}.push-type.liveactivity"),
+            PushType::Alert => bundle_id.to_owned(),
+        }
+    }
 }
 
 /// Everything that one body is made of.
@@ -58,6 +78,18 @@ pub enum Event<'a> {
         /// When it leaves the Lock Screen; a past one removes it at once, none leaves it for up to 4 hours.
         dismissal_time: Option<Time>,
     },
+}
+
+/// An ordinary notification, for a device that cannot show the activity.
+/// <https://developer.apple.com/documentation/usernotifications/generating-a-remote-notification>
+#[derive(Clone, Copy, Debug)]
+pub struct Notification<'a> {
+    /// The caller's id of the activity: the app knows by it what was tapped, and the system groups by it.
+    pub activity_id: &'a str,
+    /// The run.
+    pub run: i64,
+    /// What it says.
+    pub alert: &'a Alert,
 }
 
 /// The bytes of one body, by what they are spent on.
@@ -141,6 +173,35 @@ impl Payload<'_> {
         let total = self.build().len();
         let envelope = total - attributes - content_state - alert;
         Size { attributes, content_state, alert, envelope, total }
+    }
+}
+
+impl Notification<'_> {
+    /// The body.
+    pub fn build(&self) -> Bytes {
+        let words = [
+            ("title", &self.alert.title),
+            ("subtitle", &self.alert.subtitle),
+            ("body", &self.alert.body),
+        ];
+        let words = words.into_iter().filter(|(_, text)| !text.is_empty());
+        let alert: Map<String, Value> =
+            words.map(|(key, text)| (key.to_owned(), text.as_str().into())).collect();
+        let sound = (!self.alert.sound.is_empty()).then_some(self.alert.sound.as_str());
+        let aps = [
+            ("alert", Some(Value::Object(alert))),
+            ("thread-id", Some(self.activity_id.into())),
+            ("sound", sound.map(Value::from)),
+        ];
+        let aps: Map<String, Value> =
+            aps.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect();
+        let run = self.run.to_string();
+        let body = json!({
+            "aps": aps,
+            "tidings_activity_id": self.activity_id,
+            "tidings_run": run,
+        });
+        Bytes::from(body.to_string())
     }
 }
 

@@ -184,7 +184,11 @@ impl Notification<'_> {
     /// The object `message` without its target.
     pub fn build(&self) -> Bytes {
         let mut android = android(self.ttl);
-        android.insert("notification".into(), json!({ "tag": self.activity_id }));
+        let mut own = Map::from_iter([("tag".to_owned(), self.activity_id.into())]);
+        if !self.alert.sound.is_empty() {
+            own.insert("sound".into(), self.alert.sound.as_str().into());
+        }
+        android.insert("notification".into(), own.into());
         let message = json!({
             "notification": { "title": self.alert.title, "body": self.alert.body },
             "data": {

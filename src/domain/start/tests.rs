@@ -19,6 +19,7 @@ fn asked() -> Start {
             live: false,
         },
         presentation: Presentation { alert: Some(alert("Start")), ..Presentation::default() },
+        fallback: None,
         expected: Expected::default(),
     }
 }

@@ -7,7 +7,7 @@ use crate::domain::update::Dismissal;
 use crate::error::Result;
 use crate::grpc::convert::activity::read_latest_only;
 use crate::grpc::convert::content::{self, Forms};
-use crate::grpc::convert::push::{read_alert, read_alert_expiry, read_priority};
+use crate::grpc::convert::push::{read_alert, read_alert_expiry, read_fallback, read_priority};
 use crate::grpc::validate::{ID_BYTES_MAX, LIST_MAX, Violations};
 use crate::proto::v1;
 use crate::service::activities::{ApplyAsked, EndAsked, StartAsked, UpdateAsked};
@@ -52,6 +52,7 @@ pub(super) fn apply(request: &v1::ApplyActivityRequest) -> Result<ApplyAsked> {
         expected_revision: request.expected_revision,
         validate_only: false,
         audience_mode: request.audience_mode,
+        fallback: request.fallback,
     };
     Ok(ApplyAsked { start: read_start(&start, violations)?, observed_at })
 }
@@ -77,6 +78,7 @@ fn read_start(
     );
     let audience = audience(request, &mut violations);
     let presentation = presentation(&request.shown(), &mut violations);
+    let fallback = request.fallback.as_ref().map(|words| read_fallback(words, &mut violations));
     expected_revision(request.expected_revision, &mut violations);
     violations.finish()?;
     Ok(StartAsked {
@@ -87,6 +89,7 @@ fn read_start(
         content,
         audience,
         presentation,
+        fallback,
         expected: Expected { revision: request.expected_revision, run: None },
     })
 }

@@ -23,6 +23,13 @@ pub fn read_alert(field: &str, alert: &v1::Alert, violations: &mut Violations) -
     }
 }
 
+/// The words of an ordinary notification.
+pub fn read_fallback(words: &v1::Fallback, violations: &mut Violations) -> Alert {
+    let v1::Fallback { title, body, sound } = words.clone();
+    let alert = v1::Alert { title, body, sound, ..v1::Alert::default() };
+    read_alert("fallback", &alert, violations)
+}
+
 /// When an alert would only startle; the caller's default where it says nothing.
 pub fn read_alert_expiry(
     field: &str,

@@ -22,7 +22,7 @@ use self::token::{SignerId, Signers};
 use super::reply::{Reply, refuse};
 use super::{Answer, Batch, Credential, Push, tls};
 use crate::clock::Clock;
-use crate::domain::payload::apns::topic;
+use crate::domain::payload::apns::PushType;
 use crate::domain::push::Environment;
 use crate::domain::reasons::{CONNECT_FAILED, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
 use crate::error::Violation;
@@ -139,10 +139,12 @@ impl Apns {
             tracing::warn!(credential = %credential.id, cause, "A key cannot sign.");
             INVALID_KEY
         })?;
-        let topic = HeaderValue::from_str(&topic(bundle_id)).map_err(|_| INVALID_TOKEN)?;
+        let topic =
+            |of: PushType| HeaderValue::from_str(&of.topic(bundle_id)).map_err(|_| INVALID_TOKEN);
+        let (live_activities, alerts) = (topic(PushType::LiveActivity)?, topic(PushType::Alert)?);
         let pool = self.pool(environment, SignerId::of(credential))?;
         Ok(Sending {
-            address: Address { endpoint: pool.endpoint().clone(), topic },
+            address: Address { endpoint: pool.endpoint().clone(), live_activities, alerts },
             signer,
             pool,
             clock: self.shared.clock.clone(),

@@ -5,7 +5,7 @@
 //! that HPACK never indexes it: Apple asks for that, its table is small. (`h2` never indexes the path.)
 
 use super::config::Endpoint;
-use crate::domain::payload::apns::PUSH_TYPE;
+use crate::domain::payload::apns::PushType;
 use crate::domain::push::Priority;
 use crate::provider::Push;
 use http::header::AUTHORIZATION;
@@ -15,7 +15,10 @@ use secrecy::ExposeSecret as _;
 /// What all pushes of a batch have in common.
 pub(super) struct Address {
     pub(super) endpoint: Endpoint,
-    pub(super) topic: HeaderValue,
+    /// Where Live Activities go.
+    pub(super) live_activities: HeaderValue,
+    /// Where ordinary notifications go.
+    pub(super) alerts: HeaderValue,
 }
 
 /// The head; none where the device token cannot be part of an address.
@@ -34,13 +37,17 @@ pub(super) fn head(
         Priority::Normal => HeaderValue::from_static("5"),
         Priority::High => HeaderValue::from_static("10"),
     };
+    let topic = match push.push_type {
+        PushType::LiveActivity => &address.live_activities,
+        PushType::Alert => &address.alerts,
+    };
     Request::builder()
         .method(Method::POST)
         .version(Version::HTTP_2)
         .uri(format!("https://{}/3/device/{token}", address.endpoint.authority))
         .header(AUTHORIZATION, authorization)
-        .header("apns-push-type", HeaderValue::from_static(PUSH_TYPE))
-        .header("apns-topic", address.topic.clone())
+        .header("apns-push-type", HeaderValue::from_static(push.push_type.word()))
+        .header("apns-topic", topic.clone())
         .header("apns-priority", priority)
         .header("apns-expiration", HeaderValue::from(push.expiration.seconds().max(0)))
         .header("apns-id", apns_id)

@@ -8,6 +8,7 @@ pub(in crate::provider) mod server;
 use super::*;
 use crate::clock::Time;
 use crate::domain::ids::CredentialId;
+use crate::domain::payload::apns::PushType;
 use crate::domain::push::Priority;
 use crate::provider::{Class, Outcome, Rejection};
 use bytes::Bytes;
@@ -37,6 +38,7 @@ fn push(index: usize) -> Push {
         index,
         token: SecretString::from(device_token(index)),
         apns_id: Uuid::from_u128(index as u128),
+        push_type: PushType::LiveActivity,
         priority: Priority::High,
         expiration: NOW + Duration::from_mins(10),
         body: Bytes::from_static(br#"{"aps":{}}"#),

@@ -78,6 +78,7 @@ pub(super) async fn decide_apply(
         content: start.content,
         audience: start.audience.resolve(on, workspace).await?,
         presentation: start.presentation,
+        fallback: start.fallback,
         expected: start.expected,
     };
     let rules::Applied { activity, action, adopted, ignored, change } =

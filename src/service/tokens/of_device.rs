@@ -8,6 +8,7 @@ use crate::domain::change::Change;
 use crate::domain::device::Device;
 use crate::domain::device_token::{self, Arrival};
 use crate::domain::event::{Event, EventKind};
+use crate::domain::fallback;
 use crate::domain::ids::DeviceKey;
 use crate::domain::register::TokenResult;
 use crate::domain::shard::Shard;
@@ -26,6 +27,9 @@ pub(super) async fn register(
     let (result, arrival) = replace(tx, &registration, change).await?;
     change.tokens.push(registration.token.clone());
     if !registration.token.kind.is_fcm() {
+        if result != TokenResult::Refreshed {
+            wake_fallbacks(tx, registration.device.key, change, registration.now).await?;
+        }
         return Ok(Taken { result, subscription: None });
     }
     let Registration { device, token, known, now, .. } = &registration;
@@ -98,6 +102,19 @@ async fn go_on(
     if let Arrival::Replaces(_) = arrival {
         let kind = EventKind::TokenRotated;
         change.events.push(of_device_event(device, token, kind, *now));
+    }
+    Ok(())
+}
+
+/// The notifications that wait for a token are made now.
+async fn wake_fallbacks(tx: &Tx, device: DeviceKey, change: &mut Change, now: Time) -> Result<()> {
+    let mut rows = store::subscriptions::open_of_device(tx, device).await?;
+    rows.retain(|row| row.state == State::Unreachable);
+    for (mut row, shard) in store::subscriptions::with_shards(tx, rows).await? {
+        if fallback::wake(&mut row, &shard, now) {
+            change.due.push((shard.id, now));
+            change.subscriptions.push(row);
+        }
     }
     Ok(())
 }

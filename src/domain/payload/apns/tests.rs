@@ -150,5 +150,18 @@ fn content_that_no_phone_keeps_beside_the_attributes_is_refused() {
 
 #[test]
 fn the_topic_names_the_kind_of_push() {
-    assert_eq!(topic("com.example.app"), "com.example.app.push-type.liveactivity");
+    let topic = |kind: PushType| kind.topic("com.example.app");
+    assert_eq!(topic(PushType::LiveActivity), "com.example.app.push-type.liveactivity");
+    assert_eq!(topic(PushType::Alert), "com.example.app");
+}
+
+#[test]
+fn a_notification_says_its_words_and_which_activity_was_meant() {
+    let alert = gate_alert();
+    let notification = Notification { activity_id: "FLIGHT \"1\"", run: 3, alert: &alert };
+    let built: Value = serde_json::from_slice(&notification.build()).unwrap();
+    let words = json!({ "title": alert.title, "body": alert.body });
+    let aps = json!({ "alert": words, "sound": "default", "thread-id": "FLIGHT \"1\"" });
+    let expected = json!({ "aps": aps, "tidings_activity_id": "FLIGHT \"1\"", "tidings_run": "3" });
+    assert_eq!(built, expected);
 }
