@@ -23,8 +23,8 @@ fn members() -> usize {
     if scale >= FULL_SCALE { MEMBERS_FULL } else { MEMBERS }
 }
 
-/// The most that this process, which is the server, the client and the phones at once, has ever held: in MiB, where the
-/// system tells.
+/// The most megabytes that this process, which is the server, the client and the phones at once, has ever held; where
+/// the system tells.
 fn memory_peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -86,7 +86,7 @@ async fn a_large_segment_is_loaded_while_updates_go_through_and_is_started_for()
     let who = world.settled("A").await;
     assert!(!who.progress.expect("progress").expanding);
     println!("the whole segment is gone through after {:?}", begun.elapsed());
-    println!("peak memory in MiB, before and after: {before:?}, {:?}", memory_peak());
+    println!("peak memory in megabytes, before and after: {before:?}, {:?}", memory_peak());
     let who: Vec<String> =
         world.subscriptions("A", None).await.into_iter().map(|one| one.device_id).collect();
     assert_eq!(who, strings(&["phone"]));
