@@ -140,6 +140,7 @@ async fn revisions(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer_null("dismiss_at"))
         .col(big_integer_null("observed_at"))
         .col(big_integer("created_at"))
+        .col(uuid_null("marked_to"))
         .primary_key(Index::create().col("activity_key").col("number"))
         .foreign_key(
             ForeignKey::create()

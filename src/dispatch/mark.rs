@@ -1,5 +1,5 @@
 //! Marks what was accepted: shards become due and targets learn of their revision, in revision order and durably, so
-//! that accepting costs the same for one follower and for a million.
+//! that accepting costs the same for one follower and for a million. No transaction grows with their number.
 
 use super::{Dispatcher, steps};
 use crate::bus::Ring;
@@ -14,9 +14,9 @@ const ACTIVITIES_AT_ONCE: u64 = 256;
 const MARKS_AT_ONCE: usize = 64;
 
 impl Dispatcher {
-    /// Marks everything that is accepted and not marked.
+    /// Marks everything that is accepted and not marked. What takes several turns leaves delivery its own in between.
     pub(super) async fn mark_all(&self) -> Result<()> {
-        loop {
+        while !self.shared.stop.is_cancelled() {
             let behind =
                 store::activities::unmarked_all_workspaces(self.reader(), ACTIVITIES_AT_ONCE)
                     .await?;
@@ -26,7 +26,10 @@ impl Dispatcher {
             let marks = behind.into_iter().map(|activity| self.mark(activity.key));
             let marks = stream::iter(marks).buffer_unordered(MARKS_AT_ONCE);
             marks.try_collect::<()>().await?;
+            self.sweep().await?;
+            self.claim_all().await?;
         }
+        Ok(())
     }
 
     async fn mark(&self, key: ActivityKey) -> Result<()> {

@@ -112,8 +112,9 @@ impl Who {
 
 impl Audience {
     /// The apps of which a device must have one; none where each will do.
-    pub fn apps(&self) -> Vec<AppId> {
-        self.app_ids.iter().filter_map(|id| id.parse().ok()).collect()
+    pub fn apps(&self) -> Option<Vec<AppId>> {
+        let known = || self.app_ids.iter().filter_map(|id| id.parse().ok()).collect();
+        (!self.app_ids.is_empty()).then(known)
     }
 
     /// The segment whose members it goes through.

@@ -79,10 +79,12 @@ async fn change_within(
     let entries = count(asked.members.len());
     let present = segment_members::present(tx, segment.key, &asked.members).await?;
     let named: HashSet<String> = asked.members.into_iter().collect();
-    let members: Vec<String> = match asked.verb {
+    let mut members: Vec<String> = match asked.verb {
         Verb::Add => named.into_iter().filter(|member| !present.contains(member)).collect(),
         Verb::Remove => present.into_iter().collect(),
     };
+    // Neighbours in the index are written one after the other.
+    members.sort_unstable();
     let changed = count(members.len());
     let batch = Batch { changed, unchanged: entries - changed };
     if members.is_empty() {

@@ -96,8 +96,9 @@ pub async fn devices_page(
         let position = Position::parse(&expansion.cursor)?;
         let through = through(expansion, members);
         let (mut devices, next) = segment_pages::page(on, through, &position, limit).await?;
-        let apps = expansion.audience.apps();
-        devices.retain(|device| apps.is_empty() || apps.contains(&device.app));
+        if let Some(apps) = expansion.audience.apps() {
+            devices.retain(|device| apps.contains(&device.app));
+        }
         return Ok((devices, next.map(|next| next.text())));
     }
     let cursor = Cursor::parse(&expansion.cursor)?;
@@ -151,11 +152,10 @@ fn devices(expansion: &Expansion) -> Select<Entity> {
     let query = Entity::find()
         .filter(Column::WorkspaceId.eq(expansion.workspace.0))
         .filter(Column::DeletedAt.is_null());
-    let apps = expansion.audience.apps();
-    if apps.is_empty() {
-        return query;
+    match expansion.audience.apps() {
+        None => query,
+        Some(apps) => query.filter(Column::AppId.is_in(apps.into_iter().map(|id| id.0))),
     }
-    query.filter(Column::AppId.is_in(apps.into_iter().map(|id| id.0)))
 }
 
 async fn by_key(

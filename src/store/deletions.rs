@@ -25,14 +25,10 @@ pub async fn remove_runs(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64)
     if remove_subscriptions(tx, activity, up_to, limit).await?
         || remove_revisions(tx, activity, up_to, limit).await?
         || remove_recipients(tx, activity, up_to, limit).await?
+        || remove_shards(tx, activity, up_to, limit).await?
     {
         return Ok(false);
     }
-    shard::Entity::delete_many()
-        .filter(shard::Column::ActivityKey.eq(activity.0))
-        .filter(shard::Column::Run.lte(up_to))
-        .exec(&tx.handle().db)
-        .await?;
     expansion::Entity::delete_many()
         .filter(expansion::Column::ActivityKey.eq(activity.0))
         .filter(expansion::Column::Run.lte(up_to))
@@ -118,6 +114,23 @@ async fn remove_recipients(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u6
     let query = recipient::Entity::delete_many().filter(alike.add_option(some));
     query.exec(&tx.handle().db).await?;
     Ok(true)
+}
+
+/// Says whether there were any.
+async fn remove_shards(tx: &Tx, activity: ActivityKey, up_to: Run, limit: u64) -> Result<bool> {
+    use shard::Column;
+    let ids: Vec<Uuid> = shard::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .filter(Column::ActivityKey.eq(activity.0))
+        .filter(Column::Run.lte(up_to))
+        .order_by_asc(Column::Id)
+        .limit(limit)
+        .into_tuple()
+        .all(&tx.handle().db)
+        .await?;
+    let query = shard::Entity::delete_many().filter(Column::Id.is_in(ids));
+    Ok(query.exec(&tx.handle().db).await?.rows_affected > 0)
 }
 
 /// Says whether there were any.

@@ -53,16 +53,22 @@ pub async fn remove(tx: &Tx, (activity, run): (ActivityKey, Run), ways: &[Way]) 
     Ok(removed)
 }
 
-/// A run is over: its audience is not live any more.
-pub async fn close_run(tx: &Tx, activity: ActivityKey, run: Run) -> Result<()> {
-    Entity::update_many()
-        .col_expr(Column::Live, Expr::value(false))
-        .filter(Column::ActivityKey.eq(activity.0))
-        .filter(Column::Run.eq(run))
-        .filter(Expr::col(Column::Live))
-        .exec(&tx.handle().db)
-        .await?;
-    Ok(())
+/// A run is over: its audience is not live any more, as far as these many recipients go. Says of how many: fewer than
+/// the limit where none is left.
+pub async fn close_run(tx: &Tx, (activity, run): (ActivityKey, Run), limit: u64) -> Result<u64> {
+    let live = of_run(activity, run).filter(Expr::col(Column::Live)).limit(limit);
+    let rows = live.all(&tx.handle().db).await?.into_iter().map(Recipient::try_from);
+    let ways = rows.map(|row| Ok(row?.way)).collect::<Result<Vec<Way>>>()?;
+    for chunk in ways.chunks(WAYS_MAX) {
+        Entity::update_many()
+            .col_expr(Column::Live, Expr::value(false))
+            .filter(Column::ActivityKey.eq(activity.0))
+            .filter(Column::Run.eq(run))
+            .filter(is_one_of(chunk))
+            .exec(&tx.handle().db)
+            .await?;
+    }
+    Ok(u64::try_from(ways.len()).unwrap_or(u64::MAX))
 }
 
 /// The recipients of a run as far as they concern these devices, of which there are at most five hundred.

@@ -1,13 +1,15 @@
-//! Revisions: what was asked of an activity. They are only added, by `apply`.
+//! Revisions: what was asked of an activity. They are only added, by `apply`; how far one is marked is noted here.
 
 use super::codes::{self, Code};
 use super::entity::revision::{Column, Entity};
-use super::on::On;
+use super::on::{On, Tx};
 use crate::clock::Time;
-use crate::domain::ids::ActivityKey;
+use crate::domain::ids::{ActivityKey, DeviceKey};
 use crate::domain::push::Operation;
 use crate::domain::revision::{Number, Revision, Run, Target};
 use crate::error::Result;
+use sea_orm::prelude::Uuid;
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 
 /// How many numbers a statement names at most.
@@ -42,7 +44,8 @@ pub async fn newest_for_everyone(
 }
 
 /// Those of a run for targets that still count for a device which is found now, in order: ends, and updates that are
-/// newer than what everyone is shown. Up to a number, and only the newest of them.
+/// newer than what everyone is shown. Up to a number, with the one that is being marked on others just now: it may have
+/// passed the place of this device. Only the newest of them.
 pub async fn targeted(
     on: &impl On,
     (activity, run): (ActivityKey, Run),
@@ -52,12 +55,32 @@ pub async fn targeted(
     let counts = Condition::any()
         .add(Column::Operation.eq(Operation::End.code()))
         .add(Column::Number.gt(newest_for_everyone));
-    let query = newest_first(activity, run, up_to)
+    let query = newest_first(activity, run, Number::MAX)
+        .filter(Column::Number.lte(up_to).or(Column::MarkedTo.is_not_null()))
         .filter(Column::Target.is_not_null())
         .filter(counts)
         .limit(limit);
     let rows = query.all(&on.handle().db).await?;
     rows.into_iter().rev().map(Revision::try_from).collect()
+}
+
+/// Up to which device it is marked on those whom it targets; none where that has not begun.
+pub async fn marked_to(tx: &Tx, revision: &Revision) -> Result<Option<DeviceKey>> {
+    let key = (revision.activity.0, revision.number);
+    let query = Entity::find_by_id(key).select_only().column(Column::MarkedTo);
+    let found: Option<Option<Uuid>> = query.into_tuple().one(&tx.handle().db).await?;
+    Ok(found.flatten().map(DeviceKey))
+}
+
+/// It is marked on those whom it targets up to this device. The activity must be held.
+pub async fn mark_to(tx: &Tx, revision: &Revision, device: DeviceKey) -> Result<()> {
+    Entity::update_many()
+        .col_expr(Column::MarkedTo, Expr::value(device.0))
+        .filter(Column::ActivityKey.eq(revision.activity.0))
+        .filter(Column::Number.eq(revision.number))
+        .exec(&tx.handle().db)
+        .await?;
+    Ok(())
 }
 
 /// The newest observation that exactly this target was shown in a run.

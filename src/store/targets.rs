@@ -5,7 +5,7 @@ use super::entity::device;
 use super::entity::subscription::{Column, Entity};
 use super::on::On;
 use crate::domain::device::FormFactor;
-use crate::domain::ids::{ActivityKey, AppId, SubscriptionId};
+use crate::domain::ids::{ActivityKey, AppId, DeviceKey};
 use crate::domain::platform::Platform;
 use crate::domain::revision::{Run, Target};
 use crate::domain::subscription::Subscription;
@@ -17,21 +17,21 @@ const FORM_FACTORS: [FormFactor; 3] =
     [FormFactor::Unspecified, FormFactor::Phone, FormFactor::Tablet];
 const PLATFORMS: [Platform; 2] = [Platform::Ios, Platform::Android];
 
-/// Those of a run that fit every kind of selector given, in order.
+/// Those of a run that fit every kind of selector given, in the order of their devices.
 pub async fn matching(
     on: &impl On,
     (activity, run): (ActivityKey, Run),
     target: &Target,
-    after: Option<SubscriptionId>,
+    after: Option<DeviceKey>,
     limit: u64,
 ) -> Result<Vec<Subscription>> {
     let mut query = Entity::find()
         .filter(Column::ActivityKey.eq(activity.0))
         .filter(Column::Run.eq(run))
-        .order_by_asc(Column::Id)
+        .order_by_asc(Column::DeviceKey)
         .limit(limit);
     if let Some(after) = after {
-        query = query.filter(Column::Id.gt(after.0));
+        query = query.filter(Column::DeviceKey.gt(after.0));
     }
     let query = fitting(query, target);
     query.all(&on.handle().db).await?.into_iter().map(Subscription::try_from).collect()

@@ -1,10 +1,11 @@
 //! Activities, revisions and expansions.
 
 use crate::world::{NOW, World, after, app, at, content, first, revision, shard, subscription};
-use crate::world::{reason, workspace};
+use crate::world::{reason, transact, workspace};
 use tidings::domain::activity::{Activity, Origin, State};
 use tidings::domain::change::Change;
 use tidings::domain::expansion::Who;
+use tidings::domain::ids::DeviceKey;
 use tidings::domain::push::{Alert, Operation, Priority};
 use tidings::domain::revision::{Revision, RevisionAlert, Scope, Target};
 use tidings::error::Reason;
@@ -223,6 +224,17 @@ pub(crate) async fn revisions_are_found_by_number_run_and_scope(world: World) {
     assert_eq!(targeted(1, (3, 6), 9).await, [4], "the first was overruled by the third");
     assert_eq!(targeted(1, (5, 6), 9).await, [4], "an end by nothing");
     assert!(targeted(1, (3, 3), 9).await.is_empty() && targeted(2, (0, 6), 9).await.is_empty());
+    let fourth = revisions::get(reader, key, 4).await.unwrap().unwrap();
+    let device = DeviceKey::generate();
+    let marked_to = async |of: &Revision| {
+        let of = of.clone();
+        transact!(world, |tx, of| revisions::marked_to(tx, &of).await).unwrap()
+    };
+    assert_eq!(marked_to(&fourth).await, None);
+    let of = fourth.clone();
+    transact!(world, |tx, of| revisions::mark_to(tx, &of, device).await).unwrap();
+    assert_eq!(marked_to(&fourth).await, Some(device));
+    assert_eq!(targeted(1, (3, 3), 9).await, [4], "it is being marked on others just now");
     let any =
         async |after, up_to| revisions::any_targeted(reader, key, after, up_to).await.unwrap();
     assert!(any(3, 4).await && !any(4, 6).await && !any(1, 3).await);

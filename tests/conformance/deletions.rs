@@ -79,7 +79,7 @@ pub(crate) async fn deleted_runs_are_removed_in_batches_and_nothing_else(world: 
         batches += 1;
         assert!(batches < 100, "it never ends");
     }
-    assert_eq!(batches, 4, "six subscriptions and two revisions, two at a time");
+    assert_eq!(batches, 5, "six subscriptions, two revisions and two shards, two at a time");
     let reader = world.store.reader();
     let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let left = subscriptions::by_ids(reader, &ids).await.unwrap();

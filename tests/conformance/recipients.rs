@@ -90,7 +90,11 @@ pub(crate) async fn recipients_are_known_removed_and_no_longer_live_after_the_en
     assert_eq!(recipients::find(reader, &rows[0]).await.unwrap(), None);
     let device = recipients::find(reader, &rows[1]).await.unwrap();
     assert!(device.is_some_and(|row| row.live), "another kind of the same name stays");
-    transact!(world, |tx| recipients::close_run(tx, run.0, run.1).await).unwrap();
+    let closed = [(1, 1), (9, 1), (9, 0)];
+    for (limit, expected) in closed {
+        let some = transact!(world, |tx| recipients::close_run(tx, run, limit).await);
+        assert_eq!(some.unwrap(), expected, "as many as there is room for, until none is left");
+    }
     let device = recipients::find(reader, &rows[1]).await.unwrap();
     assert!(device.is_some_and(|row| !row.live));
 }

@@ -284,7 +284,7 @@ pub(crate) async fn a_target_selects_what_fits_every_kind_of_selector(world: Wor
     for (target, expected) in cases {
         assert_eq!(matching(&target, None, 10).await, crowd.ids(&expected), "{target:?}");
     }
-    assert_eq!(matching(&all(), Some(crowd.rows[0].id), 2).await, crowd.ids(&[1, 2]));
+    assert_eq!(matching(&all(), Some(crowd.devices[0].key), 2).await, crowd.ids(&[1, 2]));
 }
 
 pub(crate) async fn subscriptions_are_listed_with_device_and_shard(world: World) {

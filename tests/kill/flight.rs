@@ -1,17 +1,21 @@
 //! An activity with its phones, and everything that was asked of it, answered or not.
 
 use crate::random::Random;
+use crate::segment::Segment;
 use crate::world::{ACTIVITY_TYPE, CALLS_MAX, Keyed, World, said_everything, wait};
 use std::time::Duration;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
 use tidings::proto::v1::{
-    Alert, Audience, EndActivityRequest, GetActivityRequest, StartActivityRequest, Target,
-    UpdateActivityRequest,
+    Alert, Audience, AudienceMode, EndActivityRequest, GetActivityRequest, StartActivityRequest,
+    Target, UpdateActivityRequest,
 };
 use tidings::simulator::Phone;
 use tokio::time::{MissedTickBehavior, interval};
 use tonic::{Code, Status};
+
+/// In so many of a hundred steps somebody joins, who has not yet.
+const JOINS: usize = 20;
 
 pub(crate) type Client = LiveActivityServiceClient<Keyed>;
 
@@ -42,6 +46,10 @@ pub(crate) enum Role {
     AppStarted,
     /// By a push, and its app keeps the token back until it is told.
     Late,
+    /// By a message, with the one token that its app has for everything.
+    Android,
+    /// By a push, once it has joined the segment that the flight follows.
+    Joiner,
 }
 
 pub(crate) struct Traveller {
@@ -55,6 +63,8 @@ pub(crate) struct Flight {
     pub(crate) id: String,
     pub(crate) contact_key: String,
     pub(crate) travellers: Vec<Traveller>,
+    /// The audience, where it is live: instead of the contact.
+    pub(crate) segment: Option<Segment>,
     /// Accepted, in the order of their revisions.
     pub(crate) accepted: Vec<Asked>,
     /// Sent, and not answered.
@@ -71,6 +81,7 @@ impl Flight {
             id: id.to_owned(),
             contact_key: contact_key.to_owned(),
             travellers,
+            segment: None,
             accepted: Vec::new(),
             unanswered: None,
             revision_before: 0,
@@ -80,7 +91,12 @@ impl Flight {
 
     /// A flight with phones of its own that have said everything.
     pub(crate) async fn board(world: &World, id: &str, random: &mut Random) -> Self {
-        let mut roles = vec![Role::Pushed, Role::Pushed, Role::Late];
+        let mut roles = vec![Role::Pushed, Role::Pushed, Role::Late, Role::Android];
+        let joiner = format!("{id}-joiner");
+        let is_live = random.chance(50);
+        if is_live {
+            roles.push(Role::Joiner);
+        }
         if random.chance(40) {
             roles.push(Role::AppStarted);
         }
@@ -89,11 +105,16 @@ impl Flight {
         }
         let mut travellers = Vec::new();
         for (index, role) in roles.into_iter().enumerate() {
+            let os_version = (*random.pick(&["17.4", "18.2"])).to_owned();
+            let contact_key = if role == Role::Joiner { &joiner } else { id };
+            let android = sim::AndroidSpec { api_level: 36, ..sim::AndroidSpec::default() };
+            let is_android = role == Role::Android;
             let phone = world.phone_with(sim::PhoneSpec {
                 device_id: format!("{id}-{index}"),
-                os_version: (*random.pick(&["17.4", "18.2"])).to_owned(),
-                contact_key: Some(id.to_owned()),
+                os_version: if is_android { String::new() } else { os_version },
+                contact_key: Some(contact_key.to_owned()),
                 hold_tokens: role == Role::Late,
+                android: is_android.then_some(android),
                 ..sim::PhoneSpec::default()
             });
             travellers.push(Traveller { phone, role, ended: None });
@@ -102,6 +123,9 @@ impl Flight {
             said_everything(&traveller.phone).await;
         }
         let mut flight = Flight::new(id, id, travellers);
+        if is_live {
+            flight.segment = Some(Segment::with(world, id, &joiner).await);
+        }
         flight.app_starts(&mut world.activities()).await;
         flight
     }
@@ -199,6 +223,12 @@ impl Flight {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         while !self.is_over() {
             ticks.tick().await;
+            let joins = random.chance(JOINS) && !self.accepted.is_empty();
+            if let Some(segment) = self.segment.as_mut().filter(|_| joins)
+                && !segment.join().await
+            {
+                return;
+            }
             let step = self.choose(random, ends);
             if !self.ask(client, step).await {
                 return;
@@ -235,14 +265,15 @@ impl Flight {
         };
         match asked.step {
             Step::Start => {
-                let contact_keys = vec![self.contact_key.clone()];
+                let (audience, mode) = self.audience();
                 let start = StartActivityRequest {
                     request_id,
                     activity_id,
                     activity_type: ACTIVITY_TYPE.to_owned(),
                     attributes_json: Some(r#"{"flight":"TK1983"}"#.to_owned()),
                     content_state_json,
-                    audience: Some(Audience { contact_keys, ..Audience::default() }),
+                    audience: Some(audience),
+                    audience_mode: mode.into(),
                     alert: alert(true),
                     ..StartActivityRequest::default()
                 };
@@ -275,6 +306,21 @@ impl Flight {
         }
     }
 
+    fn audience(&self) -> (Audience, AudienceMode) {
+        let Some(segment) = &self.segment else {
+            let contact_keys = vec![self.contact_key.clone()];
+            return (Audience { contact_keys, ..Audience::default() }, AudienceMode::Fixed);
+        };
+        let segment_id = segment.id.clone();
+        (Audience { segment_id, ..Audience::default() }, AudienceMode::Live)
+    }
+
+    /// The phone belongs to the flight by now, and was not ended for itself.
+    pub(crate) fn is_aboard(&self, traveller: &Traveller) -> bool {
+        let joined = self.segment.as_ref().is_some_and(|segment| segment.joined);
+        traveller.ended.is_none() && (traveller.role != Role::Joiner || joined)
+    }
+
     /// The end for everyone was accepted.
     pub(crate) fn is_over(&self) -> bool {
         self.accepted.last().is_some_and(|asked| asked.step == Step::End)
@@ -294,7 +340,7 @@ impl Flight {
 
     /// Waits until every phone has a card, except those that have ended.
     pub(crate) async fn all_have_cards(&self) {
-        for traveller in self.travellers.iter().filter(|traveller| traveller.ended.is_none()) {
+        for traveller in self.travellers.iter().filter(|traveller| self.is_aboard(traveller)) {
             wait(&traveller.phone, "shows the activity", |phone| {
                 phone.cards.iter().any(|card| card.activity_id == self.id)
             })
@@ -315,7 +361,7 @@ pub(crate) fn number_of(content_json: &str) -> i64 {
 }
 
 /// No answer came, so that nobody knows what became of the call.
-fn is_lost(status: &Status) -> bool {
+pub(crate) fn is_lost(status: &Status) -> bool {
     use Code::{Cancelled, DeadlineExceeded, Internal, Unavailable, Unknown};
     matches!(status.code(), Cancelled | DeadlineExceeded | Internal | Unavailable | Unknown)
 }

@@ -1,5 +1,6 @@
 //! The server is killed again and again, and what it had accepted still arrives: nothing lost, one card per device and
-//! run, no phone goes backwards, the end arrives. Also how the process begins and how it ends.
+//! run, no phone goes backwards, the end arrives; who joins on the way is started; what an app has said is known. With
+//! iPhones and Android phones. Also how the process begins and how it ends.
 //!
 //! `TIDINGS_TEST_SCALE` counts the kills, ten for each; `TIDINGS_SEED` repeats one of them by its printed seed.
 #![expect(clippy::expect_used, reason = "what stands around a test fails the test")]
@@ -14,6 +15,9 @@ mod process;
 mod random;
 mod remains;
 mod round;
+mod segment;
+mod sent;
+mod talker;
 mod two_cards;
 mod world;
 

@@ -108,7 +108,8 @@ impl Moment {
     /// Has APNs hold the next push of so many phones.
     fn hold(&mut self, simulator: &Simulator, flight: &Flight, count: usize, random: &mut Random) {
         let without = if self.event == "start" { Role::AppStarted } else { Role::Late };
-        let all = flight.travellers.iter().filter(|traveller| traveller.role != without);
+        let not_here = [without, Role::Android, Role::Joiner];
+        let all = flight.travellers.iter().filter(|one| !not_here.contains(&one.role));
         let mut phones: Vec<String> = all.map(|traveller| traveller.phone.id()).collect();
         for _ in 0..count {
             let phone_id = phones.remove(random.below(phones.len()));

@@ -5,6 +5,7 @@ use crate::flight::{Flight, Role, Step, Traveller};
 use crate::moment::{Kind, Moment, Seen};
 use crate::random::Random;
 use crate::remains::Remains;
+use crate::talker::Talker;
 use crate::world::{World, said_everything};
 use futures::StreamExt;
 use futures::future::join_all;
@@ -74,8 +75,10 @@ pub(crate) async fn kill_once(world: &mut World, crowd: &Crowd, seed: u64) -> (K
     if kind == Kind::Expansion {
         flights.push(crowd.flight(&format!("C{seed}")));
     }
+    let mut talker = Talker::new(world, &format!("T{seed}")).await;
     let (moment, step) = Moment::prepare(world, kind, &mut flights, &mut random).await;
-    let sight = fly_and_kill(world, &mut flights, (&moment, step), &mut random).await;
+    let going = (&mut flights[..], &mut talker);
+    let sight = fly_and_kill(world, going, (&moment, step), &mut random).await;
     let killed_at = Instant::now();
     let remains = Remains::read(world.folder.path()).await;
     for flight in &flights {
@@ -90,6 +93,7 @@ pub(crate) async fn kill_once(world: &mut World, crowd: &Crowd, seed: u64) -> (K
     for flight in &mut flights {
         flight.ask_again(&mut client).await;
     }
+    talker.is_known().await;
     let answering = killed_at.elapsed();
     for flight in &mut flights {
         flight.repeat_any(&mut client, &mut random).await;
@@ -97,6 +101,9 @@ pub(crate) async fn kill_once(world: &mut World, crowd: &Crowd, seed: u64) -> (K
             let step = if flight.accepted.is_empty() { Step::Start } else { STILL_FLYING };
             // On a busy machine a call may time out; what is asked again has its effect once all the same.
             flight.ask_surely(&mut client, step).await;
+            if let Some(segment) = &mut flight.segment {
+                segment.join_surely().await;
+            }
         }
         for traveller in &flight.travellers {
             if traveller.role == Role::Late && random.chance(50) {
@@ -110,7 +117,7 @@ pub(crate) async fn kill_once(world: &mut World, crowd: &Crowd, seed: u64) -> (K
 /// The last flight takes the step first. All of them go on until the server is dead.
 async fn fly_and_kill(
     world: &mut World,
-    flights: &mut [Flight],
+    (flights, talker): (&mut [Flight], &mut Talker),
     (moment, step): (&Moment, Step),
     random: &mut Random,
 ) -> Seen {
@@ -140,7 +147,7 @@ async fn fly_and_kill(
         process.kill();
         seen
     };
-    let (seen, _) = tokio::join!(killing, travels);
+    let (seen, _, ()) = tokio::join!(killing, travels, talker.talk());
     seen
 }
 

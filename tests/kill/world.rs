@@ -13,6 +13,7 @@ use tidings::proto::v1::app_service_client::AppServiceClient;
 use tidings::proto::v1::delivery_service_client::DeliveryServiceClient;
 use tidings::proto::v1::device_service_client::DeviceServiceClient;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
+use tidings::proto::v1::segment_service_client::SegmentServiceClient;
 use tidings::proto::v1::{
     ApnsEnvironment, CreateAppRequest, CreateCredentialRequest, Platform, RegisterDeviceRequest,
 };
@@ -56,6 +57,7 @@ pub(crate) struct World {
     pub(crate) folder: TempDir,
     key: String,
     app_id: String,
+    android_app_id: String,
     url: String,
     variables: Variables,
     channel: Channel,
@@ -84,16 +86,49 @@ impl World {
             ("APNS__SANDBOX_URL", simulator.sandbox_url()),
             ("APNS__PRODUCTION_URL", simulator.production_url()),
             ("APNS__CA_FILE", ca_file.display().to_string()),
+            ("FCM__BASE_URL", simulator.fcm_url()),
+            ("FCM__TOKEN_URL", simulator.fcm_token_url()),
+            ("FCM__CA_FILE", ca_file.display().to_string()),
             ("SECURITY__BOOTSTRAP_KEY", key.clone()),
         ]);
         let mut process = Process::spawn(folder.path(), "server", &["serve"], &variables);
         process.serving().await;
         let url = format!("http://127.0.0.1:{port}");
         let channel = connect(&url).await;
-        let app_id = String::new();
-        let mut world = World { process, simulator, folder, key, app_id, url, variables, channel };
+        let (app_id, android_app_id) = (String::new(), String::new());
+        let mut world = World {
+            process,
+            simulator,
+            folder,
+            key,
+            app_id,
+            android_app_id,
+            url,
+            variables,
+            channel,
+        };
         world.create_app().await;
+        world.create_android_app().await;
         world
+    }
+
+    async fn create_android_app(&mut self) {
+        let mut apps = AppServiceClient::new(self.keyed());
+        let app = CreateAppRequest {
+            name: format!("{BUNDLE} for Android"),
+            platform: Platform::Android.into(),
+            package_name: BUNDLE.to_owned(),
+            fcm_project_id: self.simulator.project_id().to_owned(),
+            ..CreateAppRequest::default()
+        };
+        let app = apps.create_app(app).await.expect("an app").into_inner();
+        self.android_app_id = app.app.expect("an app").app_id;
+        let credential = CreateCredentialRequest {
+            app_id: self.android_app_id.clone(),
+            service_account_json: self.simulator.service_account_json().to_owned(),
+            ..CreateCredentialRequest::default()
+        };
+        apps.create_credential(credential).await.expect("a credential");
     }
 
     async fn create_app(&mut self) {
@@ -146,6 +181,14 @@ impl World {
         LiveActivityServiceClient::new(self.keyed())
     }
 
+    pub(crate) fn segments(&self) -> SegmentServiceClient<Keyed> {
+        SegmentServiceClient::new(self.keyed())
+    }
+
+    pub(crate) fn devices(&self) -> DeviceServiceClient<Keyed> {
+        DeviceServiceClient::new(self.keyed())
+    }
+
     pub(crate) fn log(&self) -> DeliveryServiceClient<Keyed> {
         DeliveryServiceClient::new(self.keyed())
     }
@@ -162,11 +205,15 @@ impl World {
 
     /// The same with more to say.
     pub(crate) fn phone_with(&self, spec: sim::PhoneSpec) -> Phone {
+        let (app_id, world) = match &spec.android {
+            Some(_) => (&self.android_app_id, sim::World::Unspecified),
+            None => (&self.app_id, sim::World::Sandbox),
+        };
         let spec = sim::PhoneSpec {
-            app_id: self.app_id.clone(),
+            app_id: app_id.clone(),
             bundle_id: BUNDLE.to_owned(),
             form_factor: sim::FormFactor::Phone.into(),
-            world: sim::World::Sandbox.into(),
+            world: world.into(),
             templates: vec![template()],
             server_url: self.url.clone(),
             api_key: self.key.clone(),
@@ -179,16 +226,22 @@ impl World {
     pub(crate) async fn register_mute_device(&self, device_id: &str, contact_key: &str) {
         let device = RegisterDeviceRequest {
             request_id: device_id.to_owned(),
+            contact_key: Some(contact_key.to_owned()),
+            ..self.device(device_id, "18.2")
+        };
+        self.devices().register_device(device).await.expect("registered");
+    }
+
+    /// An iPhone.
+    pub(crate) fn device(&self, device_id: &str, os_version: &str) -> RegisterDeviceRequest {
+        RegisterDeviceRequest {
             device_id: device_id.to_owned(),
             app_id: self.app_id.clone(),
-            contact_key: Some(contact_key.to_owned()),
             platform: Platform::Ios.into(),
-            os_version: "18.2".to_owned(),
+            os_version: os_version.to_owned(),
             environment: ApnsEnvironment::Sandbox.into(),
             ..RegisterDeviceRequest::default()
-        };
-        let mut devices = DeviceServiceClient::new(self.keyed());
-        devices.register_device(device).await.expect("registered");
+        }
     }
 }
 

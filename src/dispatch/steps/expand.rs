@@ -19,6 +19,8 @@ use std::collections::HashMap;
 
 /// How many devices become subscriptions in one transaction.
 pub(super) const DEVICES_AT_ONCE: u64 = 500;
+/// How many pages of those who were named one transaction looks at while none of them has a device.
+const EMPTY_PAGES_MAX: usize = 8;
 
 /// Brings an expansion one batch further, unless another batch has already. The end of its run cancels it.
 pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Result<()> {
@@ -48,8 +50,20 @@ pub async fn expand_batch(tx: &Tx, mut expansion: Expansion, now: Time) -> Resul
     finish(tx, change, expansion).await
 }
 
-/// The next devices of an expansion, and the cursor of those after them.
+/// The next devices of an expansion, and the cursor of those after them. Where many who were named have no device,
+/// several pages without any count as one: a commit of its own for each would cost more than the look.
 async fn page(tx: &Tx, expansion: &Expansion) -> Result<(Vec<Candidate>, Option<String>)> {
+    let mut at = expansion.clone();
+    for _ in 1..EMPTY_PAGES_MAX {
+        match one_page(tx, &at).await? {
+            (found, Some(cursor)) if found.is_empty() => at.cursor = cursor,
+            page => return Ok(page),
+        }
+    }
+    one_page(tx, &at).await
+}
+
+async fn one_page(tx: &Tx, expansion: &Expansion) -> Result<(Vec<Candidate>, Option<String>)> {
     let (share, limit) = (tx.share(), DEVICES_AT_ONCE);
     if expansion.verb == Verb::Leave {
         let (devices, cursor) = store::expansions::devices_page(&share, expansion, limit).await?;

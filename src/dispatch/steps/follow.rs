@@ -33,7 +33,7 @@ pub async fn follow_batch(tx: &Tx, recipient: &Recipient, now: Time) -> Result<(
     // The version is read before the members: what changes after it is found the next time.
     let segment = store::segments::by_key(tx, key).await?;
     let Some((start, segment)) = start.zip(segment) else {
-        return store::recipients::close_run(tx, run.0, run.1).await;
+        return close(tx, run).await;
     };
     let mut position = Position::parse(&recipient.cursor)?;
     if recipient.cursor.is_empty() {
@@ -44,7 +44,7 @@ pub async fn follow_batch(tx: &Tx, recipient: &Recipient, now: Time) -> Result<(
     let share = tx.share();
     let (devices, next) = segment_pages::page(&share, through, &position, DEVICES_AT_ONCE).await?;
     let Some(activity) = active(tx, run).await? else {
-        return store::recipients::close_run(tx, run.0, run.1).await;
+        return close(tx, run).await;
     };
     let by_contact = segment.kind == SegmentKind::ContactKeys;
     attend(tx, (&activity, &start), (devices, by_contact), now).await?;
@@ -53,6 +53,12 @@ pub async fn follow_batch(tx: &Tx, recipient: &Recipient, now: Time) -> Result<(
         None => (String::new(), segment.version),
     };
     store::recipients::put(tx, recipient).await
+}
+
+/// The run is over, or its segment is gone: with each look some more of its recipients are followed no longer.
+async fn close(tx: &Tx, run: (ActivityKey, Run)) -> Result<()> {
+    store::recipients::close_run(tx, run, DEVICES_AT_ONCE).await?;
+    Ok(())
 }
 
 /// Finds the runs whose live audiences some devices of one tenant are in, after one run, and starts them there. Returns

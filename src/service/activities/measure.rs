@@ -48,10 +48,9 @@ async fn apps_of_run(
         Some(expansion) => Some(expansion.clone()),
         None => store::expansions::find(on, key, run).await?,
     };
-    let named = begun.map_or_else(Vec::new, |expansion| expansion.audience.apps());
-    if named.is_empty() {
+    let Some(named) = begun.and_then(|expansion| expansion.audience.apps()) else {
         return Ok(None);
-    }
+    };
     let present = store::shards::apps_of_run(on, key, run).await?;
     Ok(Some(named.into_iter().chain(present).collect()))
 }

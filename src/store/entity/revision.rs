@@ -27,6 +27,8 @@ pub struct Model {
     pub dismiss_at: Option<i64>,
     pub observed_at: Option<i64>,
     pub created_at: i64,
+    /// While it is marked on those whom it targets: up to this device. `store::revisions` alone moves it.
+    pub marked_to: Option<Uuid>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -61,6 +63,7 @@ impl TryFrom<Revision> for Model {
             dismiss_at: row.dismiss_at.map(|at| at.0),
             observed_at: row.observed_at.map(|at| at.0),
             created_at: row.created_at.0,
+            marked_to: None,
         })
     }
 }

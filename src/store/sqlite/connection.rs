@@ -13,6 +13,10 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a read waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How much of the database the writer keeps in memory: the branches of the indexes of some million rows. Whoever is
+/// written in no order would be read from the file again and again with less.
+const WRITER_CACHE_KIB: u32 = 32 * 1_024;
+
 /// Makes connections to one database.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
@@ -30,7 +34,8 @@ impl Connector {
 
     /// A connection that writes. Only one at a time is of use.
     pub(super) async fn writer(&self) -> Result<DatabaseConnection> {
-        self.connect(1, |options| options).await
+        let cache = format!("-{WRITER_CACHE_KIB}");
+        self.connect(1, move |options| options.pragma("cache_size", cache.clone())).await
     }
 
     /// Connections that only read.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::harness::{scale, status_of};
+use crate::tables::count as count_of;
 use futures::StreamExt;
 use tidings::proto::v1::{ApnsEnvironment, Platform, RegisterDeviceRequest, WatchActivityResponse};
 
@@ -23,6 +24,18 @@ impl World {
         let tasks = phones.iter().map(|phone| self.says_what_it_shows(phone));
         futures::stream::iter(tasks).buffer_unordered(CALLS).collect::<Vec<()>>().await;
         phones
+    }
+
+    /// Shows a status to every iPhone by a target that all of them fit.
+    async fn update_iphones(&self, status: &str) {
+        let target = Target { platforms: vec!["IOS".to_owned()], ..Target::default() };
+        let request = UpdateActivityRequest {
+            activity_id: FLIGHT.to_owned(),
+            content_state_json: Some(content(status)),
+            target: Some(target),
+            ..UpdateActivityRequest::default()
+        };
+        self.activities().update_activity(request).await.expect("accepted");
     }
 
     fn silent_phone(&self, device_id: &str) -> Phone {
@@ -76,19 +89,23 @@ async fn a_crowd_larger_than_a_shard_gets_every_update_once_and_the_end() {
     let phones = world.crowd(count).await;
     let everyone = i64::try_from(count).expect("a count");
     world.watch_until(FLIGHT, |seen| accepted(seen) == everyone).await;
-    for (status, is_end) in [("Gate", false), ("Landed", true)] {
+    for status in ["Gate", "Boarding", "Landed"] {
         let before = world.simulator.pushes_received();
-        if is_end {
-            world.end(status, &[]).await;
-        } else {
-            world.update(status).await;
+        match status {
+            "Gate" => world.update(status).await,
+            "Boarding" => world.update_iphones(status).await,
+            _ => world.end(status, &[]).await,
         }
-        world.watch_until(FLIGHT, |seen| accepted(seen) == everyone).await;
+        let is_marked =
+            |seen: &WatchActivityResponse| seen.progress.as_ref().is_some_and(|p| !p.expanding);
+        world.watch_until(FLIGHT, |seen| is_marked(seen) && accepted(seen) == everyone).await;
         assert_eq!(world.simulator.pushes_received() - before, everyone, "one push each");
         for phone in &phones {
             let seen = phone.snapshot();
             assert_eq!(status_of(&seen.cards[0].content_json), status, "{}", seen.device_id);
         }
     }
+    let in_turns = "SELECT count(*) FROM revisions WHERE marked_to IS NOT NULL";
+    assert_eq!(count_of(world.database(), in_turns).await, 1, "no transaction marks all of them");
     world.stop().await;
 }

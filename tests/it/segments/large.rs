@@ -6,17 +6,29 @@ use crate::harness::{World, scale, shows};
 use std::time::{Duration, Instant};
 use tidings::proto::v1::{AddMembersRequest, SegmentKind, StartActivityRequest};
 
-/// Members at the scale of the commit tier; fifty times as many in the full tier.
+/// Members at every commit.
 const MEMBERS: usize = 20_000;
+/// Members from this scale on, which is that of the full tier.
+const MEMBERS_FULL: usize = 1_000_000;
+const FULL_SCALE: usize = 5;
 const BATCH: usize = 1_000;
 /// How long a batch may take, whatever else this machine does.
 const BATCH_TIME_MAX: Duration = Duration::from_secs(1);
 /// How long an update may wait while a segment is loaded.
 const UPDATE_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// The full tier asks for a million.
 fn members() -> usize {
-    if scale() > 1 { 1_000_000 } else { MEMBERS }
+    if scale() >= FULL_SCALE { MEMBERS_FULL } else { MEMBERS }
+}
+}
+
+/// The most megabytes that this process, which is the server, the client and the phones at once, has ever held; where
+/// the system tells.
+fn memory_peak() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib / 1_024)
 }
 
 fn batches(segment_id: &str, count: usize) -> impl Iterator<Item = AddMembersRequest> + use<> {
@@ -48,15 +60,17 @@ async fn a_large_segment_is_loaded_while_updates_go_through_and_is_started_for()
         let batches = tokio_stream::iter(batches("all", count));
         loader.segments().add_members(batches).await.expect("added").into_inner()
     });
-    let mut slowest = Duration::ZERO;
+    let before = memory_peak();
+    let (mut slowest, mut updates) = (Duration::ZERO, 0_u64);
     while !load.is_finished() {
         let asked = Instant::now();
         caller.activities().update_activity(update("OTHER", "x")).await.expect("updated");
         slowest = slowest.max(asked.elapsed());
+        updates += 1;
     }
     let added = load.await.expect("loaded");
     let took = begun.elapsed();
-    println!("{count} members in {took:?}; the slowest update took {slowest:?}");
+    println!("{count} members in {took:?}; the slowest of {updates} updates took {slowest:?}");
     let everyone = i64::try_from(count).expect("a count");
     assert_eq!((added.added, added.already_there, added.member_count), (everyone, 0, everyone));
     assert!(took < BATCH_TIME_MAX * u32::try_from(count / BATCH).expect("a count"), "{took:?}");
@@ -65,9 +79,13 @@ async fn a_large_segment_is_loaded_while_updates_go_through_and_is_started_for()
     assert_eq!((again.batches_replayed, again.member_count), (5, everyone));
     let request = StartActivityRequest { audience: Some(for_segment("all")), ..start("A") };
     caller.activities().start_activity(request).await.expect("started");
+    let begun = Instant::now();
     shows(&phone, 1, "Scheduled").await;
+    println!("the one member with a phone is started after {:?}", begun.elapsed());
     let who = world.settled("A").await;
     assert!(!who.progress.expect("progress").expanding);
+    println!("the whole segment is gone through after {:?}", begun.elapsed());
+    println!("peak memory in megabytes, before and after: {before:?}, {:?}", memory_peak());
     let who: Vec<String> =
         world.subscriptions("A", None).await.into_iter().map(|one| one.device_id).collect();
     assert_eq!(who, strings(&["phone"]));
