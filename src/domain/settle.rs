@@ -2,8 +2,10 @@
 //! happened to the subscription meanwhile; what counts as delivered only where nothing did.
 
 mod fallback;
+mod hold;
 mod shared_token;
 
+use self::hold::{hold, note_rest};
 use super::device::Obstacle;
 use super::event::{Event, EventKind};
 use super::outcome::{Class, Outcome, Rejection};
@@ -177,6 +179,7 @@ fn settle_card(
 ) {
     let plan = &sent.plan;
     if subscription.version != plan.version {
+        note_rest(subscription, shard, (sent, answer), now);
         return note_flight(subscription, shard, (sent, answer));
     }
     match answer {
@@ -226,36 +229,6 @@ fn note_flight(
         Answer::InFlight(until) => Some((plan.revision, until)),
         Answer::Is(_) => exception.in_flight.filter(|(number, _)| *number > plan.revision),
     };
-}
-
-/// Notes a try in vain and when the next one is due.
-fn hold(
-    subscription: &mut Subscription,
-    shard: &Shard,
-    sent: &Sent,
-    answer: Answer<'_>,
-    now: Time,
-) {
-    let plan = &sent.plan;
-    let next = retry::at(sent.spread, plan.attempt, now);
-    let exception = subscription.own_exception(shard);
-    if let Answer::Is(Outcome::Postponed { until, .. }) = answer {
-        exception.not_before = exception.not_before.max(Some(*until));
-        return;
-    }
-    exception.failed = exception.failed.max(plan.revision);
-    exception.attempts = plan.attempt;
-    exception.retry_at = Some(next);
-    match answer {
-        Answer::InFlight(until) => exception.retry_at = Some(until.max(next)),
-        Answer::Is(outcome) => {
-            if matches!(outcome, Outcome::Rejected(rejection) if retry::is_final(rejection)) {
-                exception.retry_at = None;
-            }
-            let rest = retry::rest(shard.place.route, outcome, sent.spread);
-            exception.not_before = exception.not_before.max(rest.map(|span| now + span));
-        }
-    }
 }
 
 /// A verdict says something about exactly the token that the push went by.

@@ -1,6 +1,7 @@
 //! What the answer to an ordinary notification leaves behind.
 
-use super::{Answer, Sent, hold};
+use super::hold::hold;
+use super::{Answer, Sent};
 use crate::clock::Time;
 use crate::domain::fallback::Fallback;
 use crate::domain::outcome::Outcome;

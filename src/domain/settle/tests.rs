@@ -251,6 +251,21 @@ fn google_is_left_alone_for_ten_seconds_after_a_push_without_an_answer() {
 }
 
 #[test]
+fn the_providers_wait_holds_although_the_subscription_changed_meanwhile() {
+    let to_apple = shard();
+    let to_google = Shard { place: Place { route: Route::Fcm, ..to_apple.place }, ..to_apple };
+    let postponed = Outcome::Postponed { reason: "PACED", until: at(3) };
+    for (outcome, from) in [(UNKNOWN, 10), (postponed, 3)] {
+        let mut row = active(&to_google);
+        let sent = sent(&row, &to_google, 2);
+        row.touch(&to_google, NOW);
+        answer(&mut row, &to_google, &sent, &outcome);
+        let until = row.exception.unwrap().not_before;
+        assert!(until.is_some_and(|until| until >= at(from)), "{outcome:?}: {until:?}");
+    }
+}
+
+#[test]
 fn an_accepted_end_ends_and_is_told_once() {
     let shard = shard();
     let mut row = active(&shard);
