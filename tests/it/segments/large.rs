@@ -20,7 +20,6 @@ const UPDATE_TIME_MAX: Duration = Duration::from_secs(2);
 fn members() -> usize {
     if scale() >= FULL_SCALE { MEMBERS_FULL } else { MEMBERS }
 }
-}
 
 /// The most megabytes that this process, which is the server, the client and the phones at once, has ever held; where
 /// the system tells.
