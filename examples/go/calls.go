@@ -34,9 +34,9 @@ func (key apiKey) GetRequestMetadata(context.Context, ...string) (map[string]str
 func (apiKey) RequireTransportSecurity() bool { return false }
 
 func connect() (*grpc.ClientConn, error) {
-	key := os.Getenv("TIDINGS_API_KEY")
+	key := os.Getenv("TIDINGS_KEY")
 	if key == "" {
-		return nil, errors.New("TIDINGS_API_KEY is not set")
+		return nil, errors.New("TIDINGS_KEY is not set")
 	}
 	return grpc.NewClient(
 		variable("TIDINGS_ADDRESS", "127.0.0.1:50051"),

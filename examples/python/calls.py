@@ -28,9 +28,9 @@ def connect() -> grpc.aio.Channel:
 
 def metadata() -> grpc.aio.Metadata:
     """The key, which goes with every call and every stream."""
-    key = os.environ.get("TIDINGS_API_KEY")
+    key = os.environ.get("TIDINGS_KEY")
     if not key:
-        sys.exit("TIDINGS_API_KEY is not set")
+        sys.exit("TIDINGS_KEY is not set")
     return grpc.aio.Metadata(("authorization", f"Bearer {key}"))
 
 

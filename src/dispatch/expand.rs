@@ -1,9 +1,8 @@
 //! Turns audiences into subscriptions, a batch per transaction, resumably; the end of the run cancels it.
 
 use super::{Dispatcher, steps};
-use crate::bus::Ring;
 use crate::domain::expansion::Expansion;
-use crate::error::{Reason, Result};
+use crate::error::Result;
 use crate::store::{self, Lane};
 use futures::stream::{self, StreamExt, TryStreamExt};
 
@@ -36,23 +35,12 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Says whether the expansion got further. What is wrong with one audience must not hold up the others, nor what is
-    /// to be sent: that one is looked at again with the next sweep.
+    /// Says whether the expansion got further.
     async fn expand(&self, expansion: Expansion) -> Result<bool> {
         let (activity, now) = (expansion.activity, self.shared.clock.now());
         let batch = self.shared.store.write(Lane::Settle, move |tx| {
             Box::pin(steps::expand_batch(tx, expansion.clone(), now))
         });
-        match batch.await {
-            Err(error) if error.reason == Reason::Unavailable => Err(error),
-            Err(error) => {
-                tracing::error!(%error, %activity, "an audience was not found and will be later");
-                Ok(false)
-            }
-            Ok(()) => {
-                self.shared.bus.ring(Ring::Activity(activity));
-                Ok(true)
-            }
-        }
+        self.got_further(activity, batch.await)
     }
 }

@@ -2,7 +2,6 @@
 //! that accepting costs the same for one follower and for a million. No transaction grows with their number.
 
 use super::{Dispatcher, steps};
-use crate::bus::Ring;
 use crate::domain::ids::ActivityKey;
 use crate::error::Result;
 use crate::store::{self, Lane};
@@ -25,18 +24,21 @@ impl Dispatcher {
             }
             let marks = behind.into_iter().map(|activity| self.mark(activity.key));
             let marks = stream::iter(marks).buffer_unordered(MARKS_AT_ONCE);
-            marks.try_collect::<()>().await?;
+            let is_any = marks.try_fold(false, async |any, one| Ok(any | one)).await?;
+            if !is_any {
+                return Ok(());
+            }
             self.sweep().await?;
             self.claim_all().await?;
         }
         Ok(())
     }
 
-    async fn mark(&self, key: ActivityKey) -> Result<()> {
+    /// Says whether the activity got further.
+    async fn mark(&self, key: ActivityKey) -> Result<bool> {
         let now = self.shared.clock.now();
         let store = &self.shared.store;
-        store.write(Lane::Settle, move |tx| Box::pin(steps::mark(tx, key, now))).await?;
-        self.shared.bus.ring(Ring::Activity(key));
-        Ok(())
+        let marked = store.write(Lane::Settle, move |tx| Box::pin(steps::mark(tx, key, now)));
+        self.got_further(key, marked.await)
     }
 }

@@ -21,10 +21,11 @@ mod shard_task;
 pub mod steps;
 mod sweep;
 
-use crate::bus::Bus;
+use crate::bus::{Bus, Ring};
 use crate::clock::Clock;
+use crate::domain::ids::ActivityKey;
 use crate::domain::plan::Present;
-use crate::error::Result;
+use crate::error::{Reason, Result};
 use crate::provider::apns::Apns;
 use crate::provider::fcm::Fcm;
 use crate::secrets::Keyring;
@@ -171,6 +172,22 @@ impl Dispatcher {
             }
         }
         Ok(())
+    }
+
+    /// Says whether work for one activity was done. What is wrong with one must not hold up the others, nor what is to
+    /// be sent: that one is tried again with the next sweep. Where the database is away nothing else would work either.
+    fn got_further(&self, activity: ActivityKey, done: Result<()>) -> Result<bool> {
+        match done {
+            Err(error) if error.reason == Reason::Unavailable => Err(error),
+            Err(error) => {
+                tracing::error!(%error, %activity, "work for an activity failed; it is tried again");
+                Ok(false)
+            }
+            Ok(()) => {
+                self.shared.bus.ring(Ring::Activity(activity));
+                Ok(true)
+            }
+        }
     }
 
     fn reader(&self) -> &store::Reader {

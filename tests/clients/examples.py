@@ -99,7 +99,7 @@ class Backend:
 
 def run(language: str, address: str, key: str) -> subprocess.CompletedProcess:
     """Runs an example to its end."""
-    environment = os.environ | {"TIDINGS_ADDRESS": address, "TIDINGS_API_KEY": key, "PYTHONPATH": "gen"}
+    environment = os.environ | {"TIDINGS_ADDRESS": address, "TIDINGS_KEY": key, "PYTHONPATH": "gen"}
     return subprocess.run(
         COMMANDS[language],
         cwd=EXAMPLES / language,

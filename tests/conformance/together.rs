@@ -142,7 +142,8 @@ async fn what_two_add_at_once_is_there_once() {
 #[tokio::test]
 async fn neither_lane_waits_for_the_other_nor_longer_than_it_may() {
     let world = World::postgres().await;
-    let store = world.with(|config| (config.write_connections, config.write_timeout_ms) = (2, 400));
+    let store =
+        world.with(|config| (config.write_connections, config.write_timeout_ms) = (2, 2_000));
     let (store, gate) = (store.await, Arc::new(Semaphore::new(0)));
     let held = tokio::spawn({
         let (store, waits) = (store.clone(), waits(&gate));
@@ -153,9 +154,11 @@ async fn neither_lane_waits_for_the_other_nor_longer_than_it_may() {
     gate.add_permits(1);
     held.await.unwrap().unwrap();
     let began = Instant::now();
-    let (held, waiting) = join(store.write(Lane::Accept, waits(&gate)), quick(Lane::Accept)).await;
+    // The second one has what is left of its own time, if anything, and not another two seconds.
+    let endless = || store.write(Lane::Accept, waits(&gate));
+    let (held, waiting) = join(endless(), endless()).await;
     assert_eq!((reason(held), reason(waiting)), (Reason::Unavailable, Reason::Unavailable));
-    assert!(began.elapsed().as_millis() < 2_000, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_millis() < 3_500, "{:?}", began.elapsed());
     quick(Lane::Settle).await.unwrap();
     quick(Lane::Accept).await.unwrap();
 }

@@ -138,14 +138,19 @@ fn segment(segment_id: &str) -> Recipients {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_audience_that_cannot_be_found_holds_nobody_else_up() {
+async fn an_activity_whose_rows_are_broken_holds_nobody_else_up() {
     let world = World::start().await;
     let caller = world.caller();
     caller.started("BROKEN").await;
     world.settled("BROKEN").await;
     let db = tables::open_to_write(world.database()).await;
-    let broken = "UPDATE expansions SET done = false, cursor = 'nowhere'";
-    db.execute_unprepared(broken).await.expect("broken");
+    for broken in [
+        "UPDATE expansions SET done = false, cursor = 'nowhere'",
+        "UPDATE revisions SET operation = 99",
+        "UPDATE activities SET marked_revision = 0",
+    ] {
+        db.execute_unprepared(broken).await.expect("broken");
+    }
     db.close().await.expect("a goodbye");
     let phone = world.phone_of("phone", CONTACT).await;
     caller.started(FLIGHT).await;

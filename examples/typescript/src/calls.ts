@@ -24,9 +24,9 @@ const PASSING = [Code.Unavailable, Code.DeadlineExceeded, Code.Canceled];
 
 /** A client whose calls and streams carry the key; without TLS, for the example talks to 127.0.0.1. */
 export function connect() {
-  const key = process.env.TIDINGS_API_KEY;
+  const key = process.env.TIDINGS_KEY;
   if (!key) {
-    throw new Error("TIDINGS_API_KEY is not set");
+    throw new Error("TIDINGS_KEY is not set");
   }
   const authorize: Interceptor = (next) => (request) => {
     request.header.set("authorization", `Bearer ${key}`);
