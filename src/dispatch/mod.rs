@@ -180,7 +180,7 @@ impl Dispatcher {
         match done {
             Err(error) if error.reason == Reason::Unavailable => Err(error),
             Err(error) => {
-                tracing::error!(%error, %activity, "work for an activity failed; it is tried again");
+                tracing::error!(%error, %activity, "an activity failed and is tried again");
                 Ok(false)
             }
             Ok(()) => {
