@@ -6,7 +6,7 @@ use super::on::On;
 use super::segment_members;
 use super::{
     Config, Store, activities, devices, expansions, members, recipients, retention, segments,
-    shards,
+    shards, targets,
 };
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
@@ -14,7 +14,8 @@ use crate::domain::ids::{
     ActivityKey, AppId, DeliveryId, DeviceKey, SegmentKey, ShardId, WorkspaceId,
 };
 use crate::domain::push::Operation;
-use sea_orm::{ConnectionTrait, QueryTrait, Statement};
+use crate::domain::revision::Target;
+use sea_orm::{ConnectionTrait, QuerySelect, QueryTrait, Statement};
 use tempfile::TempDir;
 
 async fn empty() -> (Store, TempDir) {
@@ -69,6 +70,24 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         ),
     ];
     for (query, index) in queries {
+        assert_follows(&store, query, index).await;
+    }
+}
+
+#[tokio::test]
+async fn whom_a_target_concerns_is_found_without_going_through_all_devices_for_each() {
+    let (store, _directory) = empty().await;
+    let backend = store.reader().handle().db.get_database_backend();
+    let named = Target { device_ids: vec!["phone".to_owned()], ..Target::default() };
+    let of_a_kind = Target { platforms: vec!["IOS".to_owned()], ..Target::default() };
+    let place = (WorkspaceId::generate(), ActivityKey::generate(), 1);
+    let after = Some(DeviceKey::generate());
+    for (target, index) in [
+        (&named, "subscriptions_by_run (activity_key=? AND run=? AND device_key=?)"),
+        (&of_a_kind, "subscriptions_by_run (activity_key=? AND run=? AND device_key>?)"),
+        (&of_a_kind, "SEARCH devices EXISTS USING INDEX sqlite_autoindex_devices_1 (key=?)"),
+    ] {
+        let query = targets::page(place, target, after).limit(500).build(backend);
         assert_follows(&store, query, index).await;
     }
 }

@@ -10,7 +10,7 @@ use super::subscriptions::OPEN;
 use super::targets::fitting;
 use crate::domain::device::Device;
 use crate::domain::expansion::Expansion;
-use crate::domain::ids::{ActivityKey, DeviceKey};
+use crate::domain::ids::{ActivityKey, DeviceKey, WorkspaceId};
 use crate::domain::platform::Platform;
 use crate::domain::revision::{Run, Target};
 use crate::domain::shard::Route;
@@ -101,7 +101,7 @@ async fn without_run(
 /// themselves follow it no more.
 pub async fn count_followers(
     on: &impl On,
-    (activity, run): (ActivityKey, Run),
+    (workspace, activity, run): (WorkspaceId, ActivityKey, Run),
     target: Option<&Target>,
 ) -> Result<Vec<(Route, u64)>> {
     use subscription::Column;
@@ -112,7 +112,7 @@ pub async fn count_followers(
         .filter(Column::TargetedEnd.eq(0))
         .filter(Expr::col((subscription::Entity, Column::Closing)).not());
     if let Some(target) = target {
-        query = fitting(query, target);
+        query = fitting(query, workspace, target);
     }
     let query = query
         .select_only()

@@ -215,7 +215,7 @@ pub async fn list(
     }
     if let Some(device_id) = &filter.device_id {
         let named = device::Column::DeviceId.eq(device_id);
-        query = query.filter(Column::DeviceKey.in_subquery(devices_where(named)));
+        query = query.filter(Column::DeviceKey.in_subquery(devices_where(workspace, named)));
     }
     let models = query.all(&on.handle().db).await?;
     let rows = models.into_iter().map(Subscription::try_from).collect::<Result<Vec<_>>>()?;

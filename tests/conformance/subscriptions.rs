@@ -249,7 +249,7 @@ pub(crate) async fn a_target_selects_what_fits_every_kind_of_selector(world: Wor
     // The third was named itself; it is ada's all the same. The second came by bob and is ada's by now.
     crowd.rows[3].contact_key = String::new();
     crowd.write(&world, Vec::new()).await;
-    let place = (crowd.activity.key, 1);
+    let place = (world.workspace, crowd.activity.key, 1);
     let matching = async |target: &Target, last, limit| {
         let reader = world.store.reader();
         ids(&subscriptions::matching(reader, place, target, last, limit).await.unwrap())

@@ -13,8 +13,9 @@ use tidings::proto::v1::delivery_service_client::DeliveryServiceClient;
 use tidings::proto::v1::device_service_client::DeviceServiceClient;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
 use tidings::proto::v1::{
-    ApnsEnvironment, CreateAppRequest, CreateCredentialRequest, Delivery, ListDeliveriesRequest,
-    ListSubscriptionsRequest, Platform, Subscription, WatchActivityRequest, WatchActivityResponse,
+    ApnsEnvironment, CreateAppRequest, CreateCredentialRequest, Delivery, FcmDataKeys,
+    ListDeliveriesRequest, ListSubscriptionsRequest, Platform, Subscription, WatchActivityRequest,
+    WatchActivityResponse,
 };
 use tidings::secrets::MasterKey;
 use tidings::server::{self, Server};
@@ -138,11 +139,21 @@ impl World {
 
     /// An Android app with the simulator's service account.
     pub(crate) async fn create_android_app(&self, package_name: &str) -> String {
+        self.create_android_app_with(package_name, FcmDataKeys::Tidings).await
+    }
+
+    /// One whose messages have these keys.
+    pub(crate) async fn create_android_app_with(
+        &self,
+        package_name: &str,
+        keys: FcmDataKeys,
+    ) -> String {
         let app = CreateAppRequest {
             name: package_name.to_owned(),
             platform: Platform::Android.into(),
             package_name: package_name.to_owned(),
             fcm_project_id: self.simulator.project_id().to_owned(),
+            fcm_data_keys: keys.into(),
             ..CreateAppRequest::default()
         };
         let app = self.apps().create_app(app).await.expect("an app").into_inner();

@@ -5,7 +5,7 @@
 
 use crate::clock::Time;
 use crate::domain::change::Change;
-use crate::domain::ids::ActivityKey;
+use crate::domain::ids::{ActivityKey, WorkspaceId};
 use crate::domain::revision::{Revision, Scope, Target};
 use crate::error::Result;
 use crate::store::{self, Tx};
@@ -25,7 +25,9 @@ pub async fn mark(tx: &Tx, key: ActivityKey, now: Time) -> Result<()> {
     for revision in revisions {
         let used = match &revision.scope {
             Scope::Everyone => mark_all(tx, &revision, room, now).await?,
-            Scope::Target(target) => mark_some(tx, (&revision, target), room, now).await?,
+            Scope::Target(target) => {
+                mark_some(tx, activity.workspace, (&revision, target), (room, now)).await?
+            }
         };
         room = room.saturating_sub(used);
         if room == 0 {
@@ -57,11 +59,11 @@ async fn mark_all(tx: &Tx, revision: &Revision, room: u64, now: Time) -> Result<
 /// Says how many rows it took: as many as there is room for where more may be left.
 async fn mark_some(
     tx: &Tx,
+    workspace: WorkspaceId,
     (revision, target): (&Revision, &Target),
-    room: u64,
-    now: Time,
+    (room, now): (u64, Time),
 ) -> Result<u64> {
-    let run = (revision.activity, revision.run);
+    let run = (workspace, revision.activity, revision.run);
     let after = store::revisions::marked_to(tx, revision).await?;
     let page = store::subscriptions::matching(tx, run, target, after, room).await?;
     let found = u64::try_from(page.len()).unwrap_or(u64::MAX);

@@ -114,8 +114,9 @@ async fn count(
         Scope::Everyone => None,
         Scope::Target(target) => Some(target),
     };
-    let (key, run) = (decided.activity.key, decided.activity.run);
-    let followers = store::expansions::count_followers(reader, (key, run), target).await?;
+    let Activity { workspace, key, run, .. } = decided.activity;
+    let followers =
+        store::expansions::count_followers(reader, (workspace, key, run), target).await?;
     let mut devices: BTreeMap<Route, u64> = followers.into_iter().collect();
     for expansion in joining.iter().chain(&decided.change.expansions) {
         let of_type = &decided.activity.activity_type;

@@ -1,14 +1,17 @@
 //! The same flight on Android: a Live Update on Android 16, an ongoing notification on Android 12, and an activity that
-//! a courier's app started itself.
+//! a courier's app started itself, which knows Sendora's keys alone.
 
 use super::{FLIGHT, Flight, STATES, content};
 use crate::harness::{BUNDLE, World, shows, status_of};
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::{
-    ActivityOrigin, EndActivityRequest, GetActivityRequest, Route, SubscriptionState,
+    ActivityOrigin, EndActivityRequest, FcmDataKeys, GetActivityRequest, Route, SubscriptionState,
     UpdateActivityRequest,
 };
 use tidings::simulator::Phone;
+
+/// The app of couriers.
+const COURIERS: &str = "com.example.couriers";
 
 /// The Android phones of the story.
 pub(super) struct Androids {
@@ -25,7 +28,20 @@ impl Androids {
         let app_id = world.create_android_app(BUNDLE).await;
         let pixel = world.android_phone((&app_id, "pixel"), 36, "ayse");
         let galaxy = world.android_phone((&app_id, "galaxy"), 31, "mehmet");
-        let courier = world.android_phone((&app_id, "courier"), 36, "fatma");
+        let app_id = world.create_android_app_with(COURIERS, FcmDataKeys::Sendora).await;
+        let courier = world.spec(sim::PhoneSpec {
+            device_id: "courier".to_owned(),
+            contact_key: Some("fatma".to_owned()),
+            android: Some(sim::AndroidSpec {
+                api_level: 36,
+                sendora_keys: true,
+                ..sim::AndroidSpec::default()
+            }),
+            ..sim::PhoneSpec::default()
+        });
+        let bundle_id = COURIERS.to_owned();
+        let courier = sim::PhoneSpec { app_id, bundle_id, world: 0, ..courier };
+        let courier = world.simulator.create_phone(courier).expect("a phone");
         for phone in [&pixel, &galaxy, &courier] {
             world.said_everything(phone).await;
         }
