@@ -15,6 +15,7 @@ const MARKS_AT_ONCE: usize = 64;
 impl Dispatcher {
     /// Marks everything that is accepted and not marked. What takes several turns leaves delivery its own in between.
     pub(super) async fn mark_all(&self) -> Result<()> {
+        let mut is_first = true;
         while !self.shared.stop.is_cancelled() {
             let behind =
                 store::activities::unmarked_all_workspaces(self.reader(), ACTIVITIES_AT_ONCE)
@@ -22,14 +23,16 @@ impl Dispatcher {
             if behind.is_empty() {
                 return Ok(());
             }
+            if !std::mem::replace(&mut is_first, false) {
+                self.sweep().await?;
+                self.claim_all().await?;
+            }
             let marks = behind.into_iter().map(|activity| self.mark(activity.key));
             let marks = stream::iter(marks).buffer_unordered(MARKS_AT_ONCE);
             let is_any = marks.try_fold(false, async |any, one| Ok(any | one)).await?;
             if !is_any {
                 return Ok(());
             }
-            self.sweep().await?;
-            self.claim_all().await?;
         }
         Ok(())
     }

@@ -79,8 +79,9 @@ fn again(
     let comer = Comer { contact_key: &contact_key, since, welcome: marked.welcome };
     match come_again(&mut row, &shard, comer, marked.now) {
         Again::Nothing if row.contact_key.is_empty() && !contact_key.is_empty() => {
+            // A push that is under way is as good as before: it is the same card of the same person.
             row.contact_key = contact_key;
-            row.touch(&shard, marked.now);
+            row.updated_at = marked.now;
         }
         Again::Nothing => return,
         Again::Stays => {}
