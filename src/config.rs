@@ -6,7 +6,7 @@
 use crate::dispatch::retention;
 use crate::error::Violation;
 use crate::provider::{apns, fcm};
-use crate::{grpc, http, secrets, store, telemetry};
+use crate::{grpc, http, secrets, service, store, telemetry};
 use clap::Args;
 use figment::Figment;
 use figment::error::Kind;
@@ -37,6 +37,7 @@ pub struct Config {
     pub database: store::Config,
     pub apns: apns::Config,
     pub fcm: fcm::Config,
+    pub activities: service::Config,
     pub retention: retention::Config,
     pub security: secrets::Config,
     pub log: telemetry::Config,
@@ -92,6 +93,7 @@ impl Config {
             ("database", config.database.validate()),
             ("apns", config.apns.validate()),
             ("fcm", config.fcm.validate()),
+            ("activities", config.activities.validate()),
             ("retention", config.retention.validate()),
             ("security", config.security.validate()),
             ("log", config.log.validate()),

@@ -55,6 +55,7 @@ pub enum Reason {
     ActivityTypeMismatch,
     ActivityActive,
     ActivityEnded,
+    ActivityExpired,
     StartAlertRequired,
     JoinNotAllowed,
     AppMayNotStart,

@@ -73,6 +73,7 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
         clock: clock.clone(),
         bus: bus.clone(),
         check_apns_key: validate_key,
+        config: config.activities.clone(),
     });
     let first_key = api_keys::bootstrap(&service, config.security.bootstrap_key.as_ref()).await?;
     let dispatcher = Dispatcher::new(dispatch::Parts {

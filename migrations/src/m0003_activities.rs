@@ -53,6 +53,9 @@ async fn activities(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer("created_at"))
         .col(big_integer("updated_at"))
         .col(big_integer("started_at"))
+        .col(big_integer("deliver_for"))
+        .col(big_integer("expires_at"))
+        .col(big_integer_null("turns_at"))
         .col(big_integer_null("ended_at"))
         .col(big_integer("deleted_run"))
         .col(big_integer("purged_run"))
@@ -98,6 +101,13 @@ async fn activity_indexes(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .table("activities")
         .col("key")
         .and_where(Expr::col("marked_revision").lt(Expr::col("revision")))
+        .to_owned();
+    manager.create_index(index).await?;
+    let index = Index::create()
+        .name("activities_to_turn")
+        .table("activities")
+        .col("turns_at")
+        .and_where(Expr::col("turns_at").is_not_null())
         .to_owned();
     manager.create_index(index).await?;
     let index = Index::create()

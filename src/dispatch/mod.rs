@@ -4,7 +4,7 @@
 //! something may be due, and the tables say what. One sender per shard: [`claims`] says how.
 //!
 //! ```text
-//! mark ──> expand ──> claim ──> send (begin starts, push) ──> settle slices ──> finish
+//! turn ──> mark ──> expand ──> claim ──> send (begin starts, push) ──> settle slices ──> finish
 //! ```
 
 mod claims;
@@ -20,6 +20,7 @@ mod settle;
 mod shard_task;
 pub mod steps;
 mod sweep;
+mod turn;
 
 use crate::bus::{Bus, Ring};
 use crate::clock::Clock;
@@ -142,13 +143,14 @@ impl Dispatcher {
     /// Everything that is due now; returns how long there is nothing to do.
     async fn step(&self) -> Result<Duration> {
         self.sweep().await?;
+        self.turn_all().await?;
         self.mark_all().await?;
         self.expand_all().await?;
         self.claim_all().await?;
         self.purge().await?;
         self.sweep_segments().await?;
         let pause_max = if self.shared.store.is_shared() { PEERS_INTERVAL } else { SWEEP_INTERVAL };
-        let next = self.next_due().await?;
+        let next = self.next_look().await?;
         let until_next = next.map_or(pause_max, |due_at| due_at.since(self.shared.clock.now()));
         Ok(until_next.clamp(Duration::from_millis(1), pause_max))
     }

@@ -77,7 +77,8 @@ pub(super) fn send(
             Ok(token) if signing.is_some() => {
                 let Planned { plan, subscription, token: Token { kind, .. }, .. } = &planned;
                 let (plan, device, kind) = (plan.clone(), subscription.device, *kind);
-                ready.push(Ready { index, plan, device, kind, token, body });
+                let deliver_until = work.wanted.deliver_until(subscription);
+                ready.push(Ready { index, plan, device, kind, token, body, deliver_until });
             }
             Ok(_) => failed.push((index, Outcome::NotSent { reason: CREDENTIAL_MISSING })),
             Err(reason) => failed.push((index, Outcome::NotSent { reason })),
@@ -103,6 +104,8 @@ struct Ready {
     kind: TokenKind,
     token: SecretString,
     body: Bytes,
+    /// Of a start.
+    deliver_until: Time,
 }
 
 impl UnderWay {
@@ -138,6 +141,7 @@ struct Likeness {
     stamp: i64,
     input_push_token: bool,
     closing: bool,
+    asked_at: Time,
 }
 
 impl Likeness {
@@ -145,7 +149,10 @@ impl Likeness {
         let Plan { kind, revision, alert, .. } = planned.plan;
         let input_push_token = planned.takes_input_push_token;
         let closing = planned.subscription.closing;
-        Likeness { kind, revision, alert, stamp, input_push_token, closing }
+        // Only a start says until when it is worth making.
+        let of_start = Some(planned.subscription.asked_at).filter(|_| kind == Kind::Start);
+        let asked_at = of_start.unwrap_or_default();
+        Likeness { kind, revision, alert, stamp, input_push_token, closing, asked_at }
     }
 }
 

@@ -5,6 +5,7 @@ use super::ids::{ActivityKey, WorkspaceId};
 use super::push::Alert;
 use super::revision::{Number, Run};
 use crate::clock::Time;
+use std::time::Duration;
 
 /// One live activity as the caller sees it.
 #[derive(Clone, Debug)]
@@ -45,8 +46,12 @@ pub struct Activity {
     pub created_at: Time,
     /// When the newest revision was accepted.
     pub updated_at: Time,
-    /// When the current run started.
+    /// When the current run began, or is to begin.
     pub started_at: Time,
+    /// How long after a start of the current run was asked for it is worth making.
+    pub deliver_for: Duration,
+    /// When the current run is over by itself.
+    pub expires_at: Time,
     /// When it ended.
     pub ended_at: Option<Time>,
     /// Runs up to this one were deleted; 0 for none. What is left of them is nobody's.
@@ -67,10 +72,21 @@ impl Activity {
 /// Where a run is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum State {
+    /// It begins later; nobody has it yet.
+    Scheduled,
     /// It may be updated.
     Active,
     /// The end was accepted.
     Ended,
+    /// Its life was over before anybody ended it.
+    Expired,
+}
+
+impl State {
+    /// Nothing can be asked of the run any more.
+    pub fn is_over(self) -> bool {
+        matches!(self, State::Ended | State::Expired)
+    }
 }
 
 /// Who started a run.

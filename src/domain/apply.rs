@@ -6,6 +6,7 @@ use super::asked::Expected;
 use super::change::Change;
 use super::content::Content;
 use super::expansion::{Audience, Members, Who};
+use super::lifetime::Times;
 use super::push::Alert;
 use super::revision::Revision;
 use super::start::{self, Identity, Start, Started};
@@ -60,7 +61,7 @@ pub fn apply(
 ) -> Result<Applied> {
     let active = present.filter(|present| {
         let Activity { state, origin, .. } = &present.activity;
-        *state == State::Active && *origin == Origin::Backend
+        !state.is_over() && *origin == Origin::Backend
     });
     match active {
         None => begin(present.map(|present| &present.activity), asked, observed_at, now),
@@ -95,7 +96,8 @@ fn go_on(present: &Present, asked: Start, observed_at: Option<Time>, now: Time) 
             && newest.stale_at == presentation.stale_at
             && newest.relevance_score == presentation.relevance_score
     };
-    let is_so = newest.as_ref().is_some_and(shown);
+    let moves = moves(activity, asked.times, now);
+    let is_so = newest.as_ref().is_some_and(shown) && moves == Times::default();
     let update = Update {
         content: asked.content,
         presentation: asked.presentation,
@@ -103,6 +105,7 @@ fn go_on(present: &Present, asked: Start, observed_at: Option<Time>, now: Time) 
         observed_at,
         target: None,
         observed_by_target: None,
+        times: moves,
     };
     let updated = update::update(activity, update, &asked.activity_type, now)?;
     if updated.ignored || is_so {
@@ -111,6 +114,17 @@ fn go_on(present: &Present, asked: Start, observed_at: Option<Time>, now: Time) 
     let Updated { activity, change, .. } = updated;
     let action = Action::Updated;
     Ok(Applied { activity, action, adopted: false, ignored: false, change })
+}
+
+/// Which of the times that are asked are others than those of the run. That it should have begun is so once it has.
+fn moves(activity: &Activity, asked: Times, now: Time) -> Times {
+    let is_scheduled = activity.state == State::Scheduled;
+    let start_at = asked.start_at.filter(|at| is_scheduled || *at > now);
+    Times {
+        start_at: start_at.filter(|at| *at != activity.started_at),
+        expires_at: asked.expires_at.filter(|at| *at != activity.expires_at),
+        ..Times::default()
+    }
 }
 
 /// It is so already. That it was seen so later is noted: what was seen before is news no more.

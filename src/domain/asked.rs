@@ -12,7 +12,7 @@ use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
 use std::time::Duration;
 
-/// How long an alert waits for a device that cannot be reached.
+/// How long an alert waits for a device that cannot be reached; of a scheduled run, from its begin.
 pub const ALERT_LIFE: Duration = Duration::from_mins(10);
 
 /// How to show something.
@@ -59,7 +59,8 @@ impl Presentation {
     pub fn revision(self, activity: &Activity, operation: Operation, now: Time) -> Revision {
         let silent_update = operation == Operation::Update && self.alert.is_none();
         let default_priority = if silent_update { Priority::Normal } else { Priority::High };
-        let expires_at = self.alert_expires_at.unwrap_or(now + ALERT_LIFE);
+        let shown_from = now.max(activity.started_at);
+        let expires_at = self.alert_expires_at.unwrap_or(shown_from + ALERT_LIFE);
         Revision {
             activity: activity.key,
             number: activity.revision,

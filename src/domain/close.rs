@@ -22,6 +22,10 @@ pub enum Lost {
     SecondToken,
     /// The token for ordinary notifications, or leave to show them.
     FallbackToken,
+    /// The time in which its start was worth making.
+    Moment,
+    /// The time in which its app should have brought an update token.
+    Patience,
 }
 
 /// Turns them, where they are still as the claim saw them: at that version.
@@ -38,6 +42,11 @@ pub fn give_up<S: BuildHasher>(
             Lost::SecondToken => {
                 row.closed_card = row.second.take().and_then(|card| card.device_activity_id);
                 None
+            }
+            Lost::Moment => lose_moment(row),
+            Lost::Patience => {
+                row.reason = Some(Reason::NoUpdateToken);
+                Some(EventKind::SubscriptionUnreachable)
             }
             Lost::FallbackToken => {
                 row.fallback = Fallback::Waiting;
@@ -57,6 +66,16 @@ fn lose_run(row: &mut Subscription) -> Option<EventKind> {
     }
     row.turn(State::Ended, Some(Reason::NotStarted), Cause::Caller);
     Some(EventKind::SubscriptionEnded)
+}
+
+/// A start that was begun may have made a card all the same.
+fn lose_moment(row: &mut Subscription) -> Option<EventKind> {
+    if row.starts_begun > 0 {
+        row.reason = Some(Reason::StartUnknown);
+        return None;
+    }
+    row.turn(State::Unreachable, Some(Reason::StartTooLate), Cause::Sweeper);
+    Some(EventKind::SubscriptionUnreachable)
 }
 
 fn lose_token(row: &mut Subscription) -> EventKind {

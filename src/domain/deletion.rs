@@ -31,7 +31,7 @@ pub fn delete(existing: &Activity, now: Time) -> Result<Change> {
 
 /// Gives the runs up to this one up, where they are over and were not given up before: what is left of them goes.
 pub fn forget(existing: &Activity, up_to: Run, now: Time) -> Option<Activity> {
-    let is_over = up_to < existing.run || existing.state == State::Ended;
+    let is_over = up_to < existing.run || existing.state.is_over();
     let is_new = up_to > existing.deleted_run && up_to <= existing.run;
     (is_over && is_new).then(|| Activity {
         deleted_run: up_to,

@@ -51,6 +51,7 @@ pub fn take(
                 return fallback::wake(subscription, shard, now);
             }
             forget_failures(subscription, shard, now);
+            subscription.asked_at = now;
             subscription.turn(State::PendingStart, None, Cause::Device);
             true
         }
@@ -60,6 +61,7 @@ pub fn take(
         }
         (State::PendingStart, _) | (State::Active, Arrival::First) => {
             forget_failures(subscription, shard, now);
+            subscription.asked_at = now;
             true
         }
         (State::Active | State::Ended, Arrival::Replaces(since)) => {

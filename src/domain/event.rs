@@ -35,10 +35,12 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "the words of the contract")]
 pub enum EventKind {
+    ActivityScheduled,
     ActivityStarted,
     ActivityUpdated,
     ActivityDispatched,
     ActivityEnded,
+    ActivityExpired,
     SubscriptionPendingToken,
     SubscriptionStarted,
     SubscriptionDismissed,
@@ -51,11 +53,13 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [EventKind; 12] = [
+    pub const ALL: [EventKind; 14] = [
+        EventKind::ActivityScheduled,
         EventKind::ActivityStarted,
         EventKind::ActivityUpdated,
         EventKind::ActivityDispatched,
         EventKind::ActivityEnded,
+        EventKind::ActivityExpired,
         EventKind::SubscriptionPendingToken,
         EventKind::SubscriptionStarted,
         EventKind::SubscriptionDismissed,
@@ -69,10 +73,12 @@ impl EventKind {
     /// The word of the contract.
     pub fn word(self) -> &'static str {
         match self {
+            EventKind::ActivityScheduled => "activity.scheduled",
             EventKind::ActivityStarted => "activity.started",
             EventKind::ActivityUpdated => "activity.updated",
             EventKind::ActivityDispatched => "activity.dispatched",
             EventKind::ActivityEnded => "activity.ended",
+            EventKind::ActivityExpired => "activity.expired",
             EventKind::SubscriptionPendingToken => "subscription.pending_token",
             EventKind::SubscriptionStarted => "subscription.started",
             EventKind::SubscriptionDismissed => "subscription.dismissed",

@@ -181,6 +181,7 @@ pub fn new_subscription(
         reason: None,
         cause: Cause::Caller,
         version: 0,
+        asked_at: now,
         starts_begun: 0,
         start_doubt_until: None,
         card: Card::default(),

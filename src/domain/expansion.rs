@@ -23,7 +23,7 @@ pub struct Expansion {
     pub audience: Audience,
     /// How far it has come; empty at the beginning. Its meaning is the store's.
     pub cursor: String,
-    /// It has gone through everyone, or the run ended before.
+    /// There is nothing to go through: it has gone through everyone, the run ended before, or has not begun yet.
     pub done: bool,
     /// When it was asked for.
     pub created_at: Time,
@@ -107,6 +107,16 @@ impl Who {
     /// The members of a segment.
     pub fn is_segment(&self) -> bool {
         matches!(self, Who::Segment(_))
+    }
+}
+
+impl Expansion {
+    /// Its run begins: the audience is who it is now, a segment as it is at this version.
+    pub fn begin(&mut self, version: Option<Version>) {
+        self.done = false;
+        if let (Who::Segment(members), Some(version)) = (&mut self.audience.who, version) {
+            members.as_of = version;
+        }
     }
 }
 

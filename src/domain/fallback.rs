@@ -31,7 +31,7 @@ pub fn is_due(subscription: &Subscription, now: Time) -> bool {
     subscription.state == State::Unreachable
         && subscription.fallback == Fallback::Asked
         && !subscription.closing
-        && now < subscription.created_at + FALLBACK_FOR
+        && now < subscription.asked_at + FALLBACK_FOR
 }
 
 /// Writes it ahead. Refuses where the subscription is not as it was at the claim.

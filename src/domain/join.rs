@@ -50,7 +50,7 @@ pub struct Changed {
 
 /// Decides about recipients that join. One that is named again is started again where it was ended.
 pub fn add(activity: &Activity, asked: Asked, known: Known<'_>, now: Time) -> Result<Changed> {
-    let start = check(activity, &asked, known)?;
+    let start = check(activity, &asked, known, now)?;
     let adds_segment = asked.who.is_segment() && known.recipients.is_empty();
     if adds_segment && known.segments >= SEGMENTS_MAX {
         let message = format!("A run has at most {SEGMENTS_MAX} segments as recipients.");
@@ -61,8 +61,13 @@ pub fn add(activity: &Activity, asked: Asked, known: Known<'_>, now: Time) -> Re
     let named = recipient::recipients(whose, &audience, activity.revision);
     let counts = (named.len() - known.recipients.len(), known.recipients.len());
     let verb = if asked.restart_dismissed { Verb::JoinAgain } else { Verb::Join };
+    let mut recipients: Vec<Recipient> =
+        named.into_iter().map(|new| merged(new, known.recipients)).collect();
+    if activity.state == State::Scheduled {
+        recipients.iter_mut().for_each(Recipient::wait);
+    }
     let change = Change {
-        recipients: named.into_iter().map(|new| merged(new, known.recipients)).collect(),
+        recipients,
         expansions: vec![expansion(activity, verb, audience, now)],
         ..Change::default()
     };
@@ -71,11 +76,12 @@ pub fn add(activity: &Activity, asked: Asked, known: Known<'_>, now: Time) -> Re
 
 /// Decides about recipients that leave. Devices that another recipient leads to stay.
 pub fn remove(activity: &Activity, asked: Asked, known: Known<'_>, now: Time) -> Result<Changed> {
-    let start = check(activity, &asked, known)?;
+    let start = check(activity, &asked, known, now)?;
     let audience = treated_as(start, asked.who);
     let named = recipient::ways(&audience.who).len();
     let changed = known.recipients.len();
-    let expansions = if changed == 0 {
+    let nobody_has_it = changed == 0 || activity.state == State::Scheduled;
+    let expansions = if nobody_has_it {
         Vec::new()
     } else {
         vec![expansion(activity, Verb::Leave, audience, now)]
@@ -84,12 +90,14 @@ pub fn remove(activity: &Activity, asked: Asked, known: Known<'_>, now: Time) ->
     Ok(Changed { changed, unchanged: named - changed, change })
 }
 
-fn check<'a>(activity: &Activity, asked: &Asked, known: Known<'a>) -> Result<&'a Expansion> {
+fn check<'a>(
+    activity: &Activity,
+    asked: &Asked,
+    known: Known<'a>,
+    now: Time,
+) -> Result<&'a Expansion> {
     asked.expected.check(activity.revision, activity.run)?;
-    if activity.state == State::Ended {
-        let message = format!("\"{}\" has ended.", activity.activity_id);
-        return Err(Error::new(Reason::ActivityEnded, message).with("run", activity.run));
-    }
+    activity.check_open(now)?;
     known.start.filter(|_| activity.origin == Origin::Backend).ok_or_else(|| {
         let message = "Only apps have started this run. StartActivity adopts it, with an audience \
                        and with the alert that starts by push need.";
@@ -121,7 +129,7 @@ fn expansion(activity: &Activity, verb: Verb, audience: Audience, now: Time) -> 
         verb,
         audience,
         cursor: String::new(),
-        done: false,
+        done: activity.state == State::Scheduled,
         created_at: now,
     }
 }

@@ -86,6 +86,7 @@ pub fn come_again(
     comer.contact_key.clone_into(&mut subscription.contact_key);
     if again == Again::Restarts {
         rearm(subscription);
+        subscription.asked_at = now;
     } else if subscription.has_left() {
         subscription.reason = None;
     }

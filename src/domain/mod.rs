@@ -18,6 +18,7 @@ pub mod expansion;
 pub mod fallback;
 pub mod ids;
 pub mod join;
+pub mod lifetime;
 pub mod membership;
 pub mod outcome;
 pub mod payload;

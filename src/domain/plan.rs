@@ -6,7 +6,7 @@ use super::ids::{SubscriptionId, TokenId};
 use super::push::Operation;
 use super::revision::{Number, Revision, Run};
 use super::shard::Shard;
-use super::subscription::{Reason, State, Subscription};
+use super::subscription::{Cause, Reason, State, Subscription};
 use crate::clock::Time;
 use std::time::Duration;
 use uuid::Uuid;
@@ -27,6 +27,10 @@ pub struct Wanted {
     pub newest: Revision,
     /// Those for everyone with an alert, the newest first, and those that target a member.
     pub others: Vec<Revision>,
+    /// How long a start is worth making after it was asked for.
+    pub deliver_for: Duration,
+    /// The run was over by itself: nobody has asked for its end.
+    pub has_expired: bool,
 }
 
 /// What happens to a card.
@@ -42,6 +46,18 @@ pub enum Kind {
     CloseSecond,
     /// Make none: show an ordinary notification instead.
     Fallback,
+}
+
+/// Why a card is ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ends {
+    /// Its run or its stay there is over, as somebody asked.
+    #[default]
+    Asked,
+    /// Its run is over by itself.
+    RunExpired,
+    /// The system would end it soon.
+    CardTooOld,
 }
 
 /// One push, decided from the rows loaded at the claim.
@@ -65,6 +81,8 @@ pub struct Plan {
     pub last_stamp: i64,
     /// Which try of this revision it is, from 1.
     pub attempt: i32,
+    /// Why, where it ends a card.
+    pub ends: Ends,
 }
 
 /// What a subscription needs.
@@ -78,6 +96,10 @@ pub enum Next {
     Send(Plan),
     /// It will not be started any more: the run is over for it.
     Over,
+    /// It will not be started any more: that would come too late.
+    TooLate,
+    /// No token has come for a card that was started long ago.
+    NoToken,
 }
 
 /// The present, as a plan may use it.
@@ -111,6 +133,18 @@ impl Kind {
     }
 }
 
+impl Ends {
+    /// What the subscription says of it.
+    pub fn reason(self) -> Option<Reason> {
+        (self == Ends::CardTooOld).then_some(Reason::CardTooOld)
+    }
+
+    /// Who has ended it.
+    pub fn cause(self) -> Cause {
+        if self == Ends::Asked { Cause::Caller } else { Cause::Sweeper }
+    }
+}
+
 impl Wanted {
     /// The revision of that number.
     pub fn revision(&self, number: Number) -> Option<&Revision> {
@@ -122,6 +156,11 @@ impl Wanted {
     pub fn of(&self, subscription: &Subscription) -> &Revision {
         let wanted = subscription.targeted.wanted(self.newest.number);
         self.revision(wanted).unwrap_or(&self.newest)
+    }
+
+    /// Until when a start of the subscription is worth making.
+    pub fn deliver_until(&self, subscription: &Subscription) -> Time {
+        subscription.asked_at + self.deliver_for
     }
 
     /// The newest alert that has not expired, above what the device had and up to what it will show.
@@ -143,9 +182,10 @@ pub fn next(subscription: &Subscription, shard: &Shard, wanted: &Wanted, present
     let ends = wanted_revision.is_end() || subscription.closing;
     let step = match subscription.state {
         State::PendingStart => return next_start(subscription, shard, wanted, present),
-        State::Active => {
-            let kind = if ends { Kind::End } else { Kind::Update };
-            next_of_card(subscription, shard, wanted, kind, present)
+        State::Active => next_of_active(subscription, shard, wanted, present),
+        State::PendingToken if !ends && subscription.reason.is_none() => {
+            let until = wanted.deliver_until(subscription);
+            if until > present.now { Next::Wait(until) } else { Next::NoToken }
         }
         State::Unreachable if !ends && fallback::is_due(subscription, present.now) => {
             let revision = wanted_revision.number;
@@ -169,6 +209,29 @@ pub fn next(subscription: &Subscription, shard: &Shard, wanted: &Wanted, present
     }
 }
 
+/// A card is changed until it or its run is over; it is looked at when it becomes too old.
+fn next_of_active(
+    subscription: &Subscription,
+    shard: &Shard,
+    wanted: &Wanted,
+    present: Present,
+) -> Next {
+    let ends_at = subscription.card_ends_at();
+    let is_asked = wanted.of(subscription).is_end() || subscription.closing;
+    let is_too_old = !is_asked && ends_at.is_some_and(|ends_at| ends_at <= present.now);
+    let kind = if is_asked || is_too_old { Kind::End } else { Kind::Update };
+    let ends = match kind {
+        Kind::End if is_too_old => Ends::CardTooOld,
+        Kind::End if wanted.has_expired && !subscription.closing => Ends::RunExpired,
+        _ => Ends::Asked,
+    };
+    let step = next_of_card(subscription, shard, wanted, (kind, ends), present);
+    match ends_at.filter(|ends_at| *ends_at > present.now && !is_asked) {
+        Some(ends_at) if step == Next::Nothing => Next::Wait(ends_at),
+        _ => step,
+    }
+}
+
 fn next_start(
     subscription: &Subscription,
     shard: &Shard,
@@ -180,7 +243,7 @@ fn next_start(
     let repeats = subscription.place.route.repeats_starts();
     if repeats && ends && subscription.starts_begun > 0 {
         // It may have arrived, and an end of nothing does no harm.
-        return next_of_card(subscription, shard, wanted, Kind::End, present);
+        return next_of_card(subscription, shard, wanted, (Kind::End, Ends::Asked), present);
     }
     let doubt = subscription.start_doubt_until.filter(|until| *until > present.now);
     if let Some(until) = doubt {
@@ -196,6 +259,10 @@ fn next_start(
     if let Some(until) = in_flight(subscription, revision.number, present) {
         return Next::Wait(until);
     }
+    if wanted.deliver_until(subscription) <= present.now {
+        let is_known = subscription.reason == Some(Reason::StartUnknown);
+        return if is_known { Next::Nothing } else { Next::TooLate };
+    }
     let plan = Plan {
         kind: Kind::Start,
         revision: revision.number,
@@ -209,12 +276,13 @@ fn next_of_card(
     subscription: &Subscription,
     shard: &Shard,
     wanted: &Wanted,
-    kind: Kind,
+    (kind, ends): (Kind, Ends),
     present: Present,
 ) -> Next {
     let revision = wanted.of(subscription).number;
     let delivered = subscription.delivered(shard);
-    if delivered >= revision && !subscription.closing {
+    let ends_anyway = subscription.closing || ends == Ends::CardTooOld;
+    if delivered >= revision && !ends_anyway {
         return Next::Nothing;
     }
     if let Some(until) = in_flight(subscription, revision, present) {
@@ -226,7 +294,7 @@ fn next_of_card(
     let silent = subscription.closing;
     let alert = if silent { 0 } else { wanted.alert(subscription, had, revision, present.now) };
     let token = subscription.card.token;
-    let plan = Plan { kind, revision, alert, token, ..blank(subscription, shard) };
+    let plan = Plan { kind, revision, alert, token, ends, ..blank(subscription, shard) };
     gated(subscription, plan, present)
 }
 
@@ -266,6 +334,7 @@ fn blank(subscription: &Subscription, shard: &Shard) -> Plan {
         delivered: subscription.delivered(shard),
         last_stamp: subscription.last_stamp(shard),
         attempt: 1,
+        ends: Ends::Asked,
     }
 }
 
@@ -297,7 +366,7 @@ pub fn look_at(
     match next(subscription, shard, wanted, present) {
         Next::Nothing => None,
         Next::Wait(until) => Some(until),
-        Next::Send(_) | Next::Over => Some(present.now),
+        Next::Send(_) | Next::Over | Next::TooLate | Next::NoToken => Some(present.now),
     }
 }
 

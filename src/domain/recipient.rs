@@ -93,6 +93,20 @@ pub fn recipients(
     ways(&audience.who).into_iter().map(recipient).collect()
 }
 
+impl Recipient {
+    /// Its run begins later: a segment is followed from there on, and counts as it is then.
+    pub fn wait(&mut self) {
+        if matches!(self.way, Way::Segment(_)) {
+            self.live = false;
+        }
+    }
+
+    /// Its run begins: the segment is as it is at this version.
+    pub fn begin(&mut self, live: bool, version: Version) {
+        (self.live, self.as_of, self.followed) = (live, version, version);
+    }
+}
+
 /// The recipients of a run, as far as they concern some devices.
 #[derive(Clone, Debug, Default)]
 pub struct Roll {

@@ -1,6 +1,6 @@
 //! Registering an update token: which run it belongs to, and what it means for the subscription there.
 
-use super::activity::{Activity, Origin, State as ActivityState};
+use super::activity::{Activity, Origin};
 use super::activity_type::{ActivityType, Join};
 use super::event::{Event, EventKind};
 use super::ids::TokenId;
@@ -80,7 +80,7 @@ pub fn belongs(
     let current = find(&|subscription| subscription.place.run == activity.run);
     if claim.app_started {
         return match current {
-            _ if activity.state == ActivityState::Ended => may_start(activity_type),
+            _ if activity.state.is_over() => may_start(activity_type),
             Some(index) => Ok(Belongs::To(index)),
             None => may_join(activity, activity_type, claim),
         };
@@ -116,9 +116,8 @@ pub fn app_may_not_start(activity_type: &ActivityType) -> Error {
 }
 
 fn may_join(activity: &Activity, kind: &ActivityType, claim: Claim<'_>) -> Result<Belongs> {
-    if activity.state == ActivityState::Ended {
-        let message = format!("\"{}\" has ended.", activity.activity_id);
-        return Err(Error::new(Reason::ActivityEnded, message).with("run", activity.run));
+    if activity.state.is_over() {
+        return Err(activity.over());
     }
     let among_apps = activity.origin == Origin::App && kind.app_may_start;
     if claim.in_audience || kind.join == Join::Open || among_apps {
@@ -186,6 +185,8 @@ pub fn take(
     exception.in_flight = None;
     (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
     subscription.card.token = Some(token.id);
+    let shown_since = subscription.card.shown_since.unwrap_or(token.token_time.min(now));
+    subscription.card.shown_since = Some(shown_since);
     let named = id.map(str::to_owned);
     subscription.card.device_activity_id = named.or(subscription.card.device_activity_id.take());
     subscription.start_doubt_until = None;
@@ -241,7 +242,8 @@ fn take_after_dismissal(
     if !same_card && subscription.second.is_none() {
         subscription.touch(shard, now);
         let device_activity_id = token.device_activity_id.map(str::to_owned);
-        subscription.second = Some(Card { token: Some(token.id), device_activity_id });
+        let shown_since = Some(token.token_time.min(now));
+        subscription.second = Some(Card { token: Some(token.id), device_activity_id, shown_since });
     }
     (TokenResult::Dismissed, Vec::new())
 }

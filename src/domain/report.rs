@@ -87,12 +87,14 @@ fn close(
     }
     subscription.report = Some((state, now));
     subscription.start_doubt_until = None;
-    let (state, kind) = if ended || subscription.closing {
+    let is_too_old = subscription.card_ends_at().is_some_and(|ends_at| ends_at <= now);
+    let (state, kind) = if ended || subscription.closing || is_too_old {
         (State::Ended, EventKind::SubscriptionEnded)
     } else {
         (State::Dismissed, EventKind::SubscriptionDismissed)
     };
-    let reason = subscription.reason_of_closing();
+    let of_age = (is_too_old && !ended).then_some(Reason::CardTooOld);
+    let reason = subscription.reason_of_closing().or(of_age);
     subscription.turn(state, reason, Cause::Device);
     vec![Event::of(subscription, kind, now)]
 }

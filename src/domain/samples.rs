@@ -6,8 +6,9 @@ use super::content::Content;
 use super::device::{Description, Device, FormFactor, OsVersion};
 use super::fallback::Fallback;
 use super::ids::{ActivityKey, AppId, DeviceKey, ShardId, SubscriptionId, TokenId, WorkspaceId};
+use super::lifetime::{DELIVER_FOR, LIFETIME};
 use super::outcome::{Class, Outcome, Rejection};
-use super::plan::{Kind, Next, Plan, Present, Wanted};
+use super::plan::{Ends, Kind, Next, Plan, Present, Wanted};
 use super::platform::Platform;
 use super::push::{Alert, Environment, Operation, Priority};
 use super::revision::{Number, Revision, RevisionAlert, Scope, Target};
@@ -71,6 +72,8 @@ pub(crate) fn activity() -> Activity {
         created_at: NOW,
         updated_at: NOW,
         started_at: NOW,
+        deliver_for: DELIVER_FOR,
+        expires_at: NOW + LIFETIME,
         ended_at: None,
         deleted_run: 0,
         purged_run: 0,
@@ -103,7 +106,7 @@ pub(crate) fn active(shard: &Shard) -> Subscription {
     Subscription {
         state: State::Active,
         starts_begun: 1,
-        card: Card { token: Some(TokenId::generate()), device_activity_id: Some("A".to_owned()) },
+        card: card("A"),
         exception: None,
         ..pending_start(shard)
     }
@@ -122,6 +125,7 @@ pub(crate) fn pending_start(shard: &Shard) -> Subscription {
         reason: None,
         cause: Cause::Caller,
         version: 7,
+        asked_at: at(-1_000),
         starts_begun: 0,
         start_doubt_until: None,
         card: Card::default(),
@@ -148,7 +152,13 @@ pub(crate) fn android(mut subscription: Subscription) -> Subscription {
 
 /// A second card.
 pub(crate) fn second() -> Card {
-    Card { token: Some(TokenId::generate()), device_activity_id: Some("B".to_owned()) }
+    card("B")
+}
+
+/// A card with a token and a name.
+fn card(name: &str) -> Card {
+    let device_activity_id = Some(name.to_owned());
+    Card { token: Some(TokenId::generate()), device_activity_id, shown_since: None }
 }
 
 /// An exception of what the shard has.
@@ -193,7 +203,7 @@ pub(crate) fn targeted(revision: Revision) -> Revision {
 
 /// What a run wants.
 pub(crate) fn wanted(newest: Revision, others: Vec<Revision>) -> Wanted {
-    Wanted { run: 1, newest, others }
+    Wanted { run: 1, newest, others, deliver_for: DELIVER_FOR, has_expired: false }
 }
 
 /// The push of a decision to send.
@@ -226,6 +236,7 @@ pub(crate) fn sent_as(
         delivered: subscription.delivered(shard),
         last_stamp: subscription.last_stamp(shard),
         attempt: 1,
+        ends: Ends::Asked,
     };
     Sent { stamp: plan.stamp(NOW), plan, spread: 500, sent_at: NOW }
 }

@@ -160,6 +160,9 @@ fn settle_start(
         Answer::Is(Outcome::Rejected(_) | Outcome::NotSent { .. } | Outcome::Postponed { .. }) => {
             subscription.starts_begun = (subscription.starts_begun - 1).max(0);
             subscription.start_doubt_until = None;
+            if subscription.starts_begun == 0 && subscription.card.token.is_none() {
+                subscription.card.shown_since = None;
+            }
             if subscription.state == State::PendingStart {
                 subscription.reason = None;
                 hold(subscription, shard, sent, answer, now);
@@ -194,8 +197,8 @@ fn settle_card(
                 }
             }
             if plan.kind == Kind::End {
-                let reason = subscription.reason_of_closing();
-                subscription.turn(State::Ended, reason, Cause::Caller);
+                let reason = subscription.reason_of_closing().or(plan.ends.reason());
+                subscription.turn(State::Ended, reason, plan.ends.cause());
                 settled.events.push(Event::of(subscription, EventKind::SubscriptionEnded, now));
             }
         }
@@ -310,6 +313,7 @@ pub fn begin_start(
     }
     subscription.touch(shard, now);
     subscription.starts_begun += 1;
+    subscription.card.shown_since = subscription.card.shown_since.or(Some(now));
     if !subscription.place.route.repeats_starts() {
         subscription.start_doubt_until = Some(now + plan::START_DOUBT);
         if subscription.starts_begun >= STARTS_MAX {

@@ -8,12 +8,14 @@ use super::content::{AttributeValue, Content};
 use super::event::EventKind;
 use super::expansion::{Audience, Expansion, Verb};
 use super::ids::{ActivityKey, ExpansionId, WorkspaceId};
+use super::lifetime::{self, Times};
 use super::push::{Alert, Operation};
-use super::recipient;
+use super::recipient::{self, Recipient};
 use super::revision::{Revision, Run};
 use super::subscription::Cause;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result, Violation};
+use std::time::Duration;
 
 /// What the backend asks.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Start {
     pub presentation: Presentation,
     /// An ordinary notification for devices that cannot show it.
     pub fallback: Option<Alert>,
+    /// When.
+    pub times: Times,
     /// What the caller believes.
     pub expected: Expected,
 }
@@ -63,7 +67,12 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     let identity =
         Identity { activity_id: &asked.activity_id, run, activity_type: &asked.activity_type };
     let attributes = identity.write_into(&given.unwrap_or_else(Content::empty));
-    let (alert, attributes) = both(alert, attributes)?;
+    let words = both(alert, attributes);
+    let ((alert, attributes), life) = both(words, asked.times.life(now))?;
+    let is_scheduled = life.begins_at > now;
+    if let Some(activity) = kept.filter(|_| is_scheduled) {
+        return Err(is_active(activity, "is shown by apps already, and cannot be scheduled"));
+    }
     let content = asked.content.clone().or_else(|| kept.map(|a| a.content.clone()));
     let activity = Activity {
         key: existing.map_or_else(ActivityKey::generate, |activity| activity.key),
@@ -75,7 +84,7 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
         revision: existing.map_or(0, |activity| activity.revision) + 1,
         marked_revision: existing.map_or(0, |activity| activity.marked_revision),
         dispatched_revision: existing.map_or(0, |activity| activity.dispatched_revision),
-        state: State::Active,
+        state: if is_scheduled { State::Scheduled } else { State::Active },
         origin: Origin::Backend,
         attributes,
         content: content.unwrap_or_else(Content::empty),
@@ -84,7 +93,9 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
         observed_at: None,
         created_at: existing.map_or(now, |activity| activity.created_at),
         updated_at: now,
-        started_at: kept.map_or(now, |activity| activity.started_at),
+        started_at: kept.map_or(life.begins_at, |activity| activity.started_at),
+        deliver_for: life.deliver_for,
+        expires_at: life.expires_at,
         ended_at: None,
         deleted_run: existing.map_or(0, |activity| activity.deleted_run),
         purged_run: existing.map_or(0, |activity| activity.purged_run),
@@ -93,7 +104,10 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     asked::check_size(&activity, &activity.content, Some(&alert), &asked.activity_type)?;
     asked.presentation.alert = Some(alert);
     let whose = (asked.workspace, activity.key, run);
-    let recipients = recipient::recipients(whose, &asked.audience, 0);
+    let mut recipients = recipient::recipients(whose, &asked.audience, 0);
+    if is_scheduled {
+        recipients.iter_mut().for_each(Recipient::wait);
+    }
     let expansion = Expansion {
         id: ExpansionId::generate(),
         activity: activity.key,
@@ -102,12 +116,13 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
         verb: Verb::Start,
         audience: asked.audience,
         cursor: String::new(),
-        done: false,
+        done: is_scheduled,
         created_at: now,
     };
+    let kind = if is_scheduled { EventKind::ActivityScheduled } else { EventKind::ActivityStarted };
     let change = Change {
         revisions: vec![asked.presentation.revision(&activity, Operation::Start, now)],
-        events: vec![asked::event(&activity, EventKind::ActivityStarted, Cause::Caller, now)],
+        events: vec![asked::event(&activity, kind, Cause::Caller, now)],
         expansions: vec![expansion],
         recipients,
         activities: vec![activity.clone()],
@@ -156,13 +171,20 @@ fn check(existing: Option<&Activity>, asked: &Start) -> Result<()> {
     if activity.activity_type != asked.activity_type.name {
         return Err(type_mismatch(activity));
     }
-    if activity.state == State::Active && activity.origin == Origin::Backend {
-        let message = format!("\"{}\" is active; end it first.", activity.activity_id);
-        return Err(Error::new(Reason::ActivityActive, message)
-            .with("run", activity.run)
-            .with("revision", activity.revision));
+    match activity.state {
+        State::Active if activity.origin == Origin::Backend => {
+            Err(is_active(activity, "is active; end it first"))
+        }
+        State::Scheduled => Err(is_active(activity, "is scheduled; update it, or end it first")),
+        State::Active | State::Ended | State::Expired => Ok(()),
     }
-    Ok(())
+}
+
+fn is_active(activity: &Activity, why: &str) -> Error {
+    let message = format!("\"{}\" {why}.", activity.activity_id);
+    Error::new(Reason::ActivityActive, message)
+        .with("run", activity.run)
+        .with("revision", activity.revision)
 }
 
 /// A start by push needs title and body: iOS drops one without.
@@ -196,6 +218,7 @@ pub struct AppStart<'a> {
     pub external_id: String,
     pub attributes: Option<Content>,
     pub content: Option<Content>,
+    pub lifetime: Duration,
 }
 
 /// Decides about a start that has happened on a device: a new activity, or the next run of an ended one.
@@ -230,6 +253,8 @@ pub fn app_start(
         created_at: existing.map_or(now, |activity| activity.created_at),
         updated_at: now,
         started_at: now,
+        deliver_for: lifetime::DELIVER_FOR,
+        expires_at: now + asked.lifetime,
         ended_at: None,
         deleted_run: existing.map_or(0, |activity| activity.deleted_run),
         purged_run: existing.map_or(0, |activity| activity.purged_run),

@@ -7,6 +7,11 @@ use super::revision::{Number, Revision};
 use super::shard::{Place, Shard};
 use super::targeted::Targeted;
 use crate::clock::Time;
+use std::time::Duration;
+
+/// How long a card is kept: iOS ends it after eight hours, and ignores every push after that.
+/// <https://developer.apple.com/documentation/activitykit/displaying-live-data-with-live-activities>
+pub const CARD_LIFE: Duration = Duration::from_mins(8 * 60 - 10);
 
 /// One activity run on one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub struct Subscription {
     pub cause: Cause,
     /// Counts the writes outside settle. What was loaded at another version does not count as delivered.
     pub version: i64,
+    /// Since when it is to be started: when it was made, or made anew, or when a way to start it opened.
+    pub asked_at: Time,
     /// How many starts were begun and not refused.
     pub starts_begun: i32,
     /// The latest begun start has no answer; it is not repeated before this.
@@ -68,6 +75,8 @@ pub struct Card {
     pub token: Option<TokenId>,
     /// `ActivityKit`'s id of it, where the app has said it.
     pub device_activity_id: Option<String>,
+    /// When it may have come to the screen first.
+    pub shown_since: Option<Time>,
 }
 
 /// How a subscription differs from its shard.
@@ -129,6 +138,12 @@ pub enum Reason {
     Obstacle(Obstacle),
     /// Two starts were begun and none was answered; only the device can tell.
     StartUnknown,
+    /// It could not be started as long as that was worth it.
+    StartTooLate,
+    /// It was started, and the app has not registered an update token for as long as its start was kept for it.
+    NoUpdateToken,
+    /// iOS would have ended its card soon, and ignores what comes after that.
+    CardTooOld,
     /// The run ended before this device was started.
     NotStarted,
     /// The device has another owner now.
@@ -200,6 +215,15 @@ impl Subscription {
         self.cause = cause;
     }
 
+    /// When its card is to be ended, because iOS ends it soon after and ignores what comes then. An app that draws by
+    /// itself keeps its card as long as it likes.
+    pub fn card_ends_at(&self) -> Option<Time> {
+        if self.place.route.repeats_starts() {
+            return None;
+        }
+        self.card.shown_since.map(|since| since + CARD_LIFE)
+    }
+
     /// Nothing more is to be done for it, whatever is asked, unless its device speaks up.
     pub fn is_over(&self) -> bool {
         use State::{Active, PendingStart};
@@ -230,6 +254,9 @@ impl Reason {
         match self {
             Reason::Obstacle(obstacle) => obstacle.word(),
             Reason::StartUnknown => "START_UNKNOWN",
+            Reason::StartTooLate => "START_TOO_LATE",
+            Reason::NoUpdateToken => "NO_UPDATE_TOKEN",
+            Reason::CardTooOld => "CARD_TOO_OLD",
             Reason::NotStarted => "NOT_STARTED",
             Reason::ContactChanged => "CONTACT_CHANGED",
             Reason::Removed => "REMOVED",
@@ -247,6 +274,19 @@ impl Reason {
             Reason::StartUnknown => {
                 "Two starts were sent and none was answered; the app tells when it next runs."
             }
+            Reason::StartTooLate => {
+                "No start could be sent until `deliver_until`; it is started when its app brings a \
+                 token, or by AddRecipients."
+            }
+            Reason::NoUpdateToken => {
+                "It was started, but its app has brought no update token: the person has quit the \
+                 app by force, has not allowed live activities of it yet, or the app does not \
+                 observe `pushTokenUpdates` when it is woken. Updates wait for the token."
+            }
+            Reason::CardTooOld => {
+                "iOS keeps a card active for eight hours; this one was sent its last state and its \
+                 end shortly before."
+            }
             Reason::NotStarted => "The run ended before the activity was started here.",
             Reason::ContactChanged => "Another person uses this device now.",
             Reason::Removed => "The device is not in the audience of this run any more.",
@@ -261,7 +301,7 @@ impl Reason {
 
     /// Reads a stored word; one that is none of ours is a provider's.
     pub fn from_word(word: &str) -> Option<Self> {
-        const OURS: [Reason; 13] = [
+        const OURS: [Reason; 16] = [
             Reason::Obstacle(Obstacle::OsCannotStartByPush),
             Reason::Obstacle(Obstacle::ActivitiesDisabled),
             Reason::Obstacle(Obstacle::NotificationsDisabled),
@@ -269,6 +309,9 @@ impl Reason {
             Reason::Obstacle(Obstacle::NoPushToStartToken),
             Reason::Obstacle(Obstacle::PushToStartTokenRejected),
             Reason::StartUnknown,
+            Reason::StartTooLate,
+            Reason::NoUpdateToken,
+            Reason::CardTooOld,
             Reason::NotStarted,
             Reason::ContactChanged,
             Reason::Removed,

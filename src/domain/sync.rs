@@ -1,9 +1,11 @@
 //! What becomes of a card that an app sees on its screen: it stays, shows something newer, or ends. May import
 //! `subscription` and `targeted`. Invariant: a card never gets what is older than what it shows.
 
+use super::plan::STARTS_MAX;
 use super::revision::Number;
 use super::shard::Shard;
-use super::subscription::{State, Subscription};
+use super::subscription::{Cause, Reason, State, Subscription};
+use crate::clock::Time;
 use serde::{Deserialize, Serialize};
 
 /// A card on a screen, as its app sees it.
@@ -44,6 +46,28 @@ pub fn wanted(subscription: &Subscription, newest: Newest) -> Newest {
     Newest { number, ends }
 }
 
+/// The app says that a card is not on its screen which it was started for long ago and never brought a token of: nobody
+/// keeps that start for it any more, so it is made once more. Says whether the subscription changes.
+pub fn start_again(subscription: &mut Subscription, shard: &Shard, now: Time) -> bool {
+    let is_lost = match subscription.state {
+        State::PendingToken => subscription.reason == Some(Reason::NoUpdateToken),
+        State::PendingStart => subscription.reason == Some(Reason::StartUnknown),
+        _ => false,
+    };
+    let may_be_repeated = is_lost && subscription.starts_begun < STARTS_MAX;
+    if !may_be_repeated || subscription.closing || subscription.place.route.repeats_starts() {
+        return false;
+    }
+    let exception = subscription.touch(shard, now);
+    exception.delivered = 0;
+    (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
+    subscription.asked_at = now;
+    subscription.card.shown_since = None;
+    subscription.start_doubt_until = None;
+    subscription.turn(State::PendingStart, None, Cause::Device);
+    true
+}
+
 /// Judges a card of a subscription.
 pub fn judge(
     subscription: &Subscription,
@@ -69,7 +93,7 @@ pub fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::samples::{active, second, shard};
+    use crate::domain::samples::{NOW, active, pending_start, second, shard};
 
     const NEWEST: Newest = Newest { number: 3, ends: false };
 
@@ -120,5 +144,32 @@ mod tests {
         assert_eq!(judge(&row, &shard, NEWEST, beside("A")), Verdict::Keep);
         let alone = card(Some("X"), Some(3));
         assert_eq!(judge(&row, &shard, NEWEST, alone), Verdict::Keep, "its token may follow");
+    }
+
+    #[test]
+    fn what_was_lost_on_its_way_is_started_once_more_where_the_app_misses_it() {
+        let shard = shard();
+        let lost = |state, reason, starts_begun| Subscription {
+            state,
+            reason: Some(reason),
+            starts_begun,
+            ..pending_start(&shard)
+        };
+        for (state, reason) in [
+            (State::PendingToken, Reason::NoUpdateToken),
+            (State::PendingStart, Reason::StartUnknown),
+        ] {
+            let mut row = lost(state, reason.clone(), 1);
+            assert!(start_again(&mut row, &shard, NOW));
+            assert_eq!((row.state, row.reason.clone()), (State::PendingStart, None));
+            assert_eq!((row.starts_begun, row.asked_at), (1, NOW), "the first one counts");
+            let mut twice = lost(state, reason.clone(), STARTS_MAX);
+            assert!(!start_again(&mut twice, &shard, NOW), "never a third time");
+            let mut leaves = Subscription { closing: true, ..lost(state, reason, 1) };
+            assert!(!start_again(&mut leaves, &shard, NOW));
+        }
+        let waits =
+            Subscription { state: State::PendingToken, starts_begun: 1, ..pending_start(&shard) };
+        assert!(!start_again(&mut waits.clone(), &shard, NOW), "Apple may still bring it");
     }
 }

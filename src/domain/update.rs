@@ -6,11 +6,12 @@ use super::asked::{self, Expected, Presentation};
 use super::change::Change;
 use super::content::Content;
 use super::event::EventKind;
+use super::lifetime::{self, Times};
 use super::push::Operation;
 use super::revision::{Revision, Scope, Target};
 use super::subscription::Cause;
 use crate::clock::Time;
-use crate::error::{Error, Reason, Result};
+use crate::error::Result;
 use std::time::Duration;
 
 /// The longest that iOS keeps an ended card.
@@ -32,6 +33,8 @@ pub struct Update {
     pub target: Option<Target>,
     /// The newest observation that the very same target was shown.
     pub observed_by_target: Option<Time>,
+    /// When the run begins and is over, where that moves. Of everyone only.
+    pub times: Times,
 }
 
 /// The end, for everyone or for some.
@@ -83,7 +86,7 @@ pub fn update(
     activity_type: &ActivityType,
     now: Time,
 ) -> Result<Updated> {
-    check_active(existing, asked.expected)?;
+    check_open(existing, asked.expected, now)?;
     let shown = existing.observed_at.max(asked.observed_by_target);
     let older = |observed: Time| shown.is_some_and(|shown| observed < shown);
     if asked.observed_at.is_some_and(older) {
@@ -94,8 +97,12 @@ pub fn update(
     let mut activity = existing.clone();
     activity.revision += 1;
     activity.updated_at = now;
+    lifetime::reschedule(&mut activity, asked.times, now)?;
     let content = asked.content.unwrap_or_else(|| activity.content.clone());
     let alert = asked.presentation.alert.as_ref();
+    if let Some(alert) = alert.filter(|_| is_opening(&activity, asked.target.as_ref())) {
+        activity.start_alert = alert.clone().completed_by(&activity.start_alert);
+    }
     asked::check_size(&activity, &content, alert, activity_type)?;
     if asked.target.is_none() {
         activity.content = content.clone();
@@ -123,7 +130,7 @@ pub fn end(
     activity_type: &ActivityType,
     now: Time,
 ) -> Result<Updated> {
-    check_active(existing, asked.expected)?;
+    check_open(existing, asked.expected, now)?;
     asked.expected.check(existing.revision, existing.run)?;
     let mut activity = existing.clone();
     activity.revision += 1;
@@ -165,15 +172,14 @@ impl Dismissal {
     }
 }
 
-fn check_active(activity: &Activity, expected: Expected) -> Result<()> {
+/// It changes what everyone will be started with.
+fn is_opening(activity: &Activity, target: Option<&Target>) -> bool {
+    activity.state == State::Scheduled && target.is_none()
+}
+
+fn check_open(activity: &Activity, expected: Expected, now: Time) -> Result<()> {
     Expected { revision: None, ..expected }.check(activity.revision, activity.run)?;
-    match activity.state {
-        State::Active => Ok(()),
-        State::Ended => {
-            let message = format!("\"{}\" has ended.", activity.activity_id);
-            Err(Error::new(Reason::ActivityEnded, message).with("run", activity.run))
-        }
-    }
+    activity.check_open(now)
 }
 
 #[cfg(test)]

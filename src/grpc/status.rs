@@ -70,6 +70,7 @@ pub fn code(reason: Reason) -> Code {
         | Reason::RunRequired
         | Reason::ActivityTypeMismatch
         | Reason::ActivityEnded
+        | Reason::ActivityExpired
         | Reason::JoinNotAllowed
         | Reason::AppMayNotStart
         | Reason::InUse => Code::FailedPrecondition,
@@ -94,6 +95,7 @@ fn proto(reason: Reason) -> ErrorReason {
         Reason::ActivityTypeMismatch => ErrorReason::ActivityTypeMismatch,
         Reason::ActivityActive => ErrorReason::ActivityActive,
         Reason::ActivityEnded => ErrorReason::ActivityEnded,
+        Reason::ActivityExpired => ErrorReason::ActivityExpired,
         Reason::StartAlertRequired => ErrorReason::StartAlertRequired,
         Reason::JoinNotAllowed => ErrorReason::JoinNotAllowed,
         Reason::AppMayNotStart => ErrorReason::AppMayNotStart,
@@ -199,7 +201,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    const ALL: [Reason; 20] = [
+    const ALL: [Reason; 21] = [
         Reason::InvalidRequest,
         Reason::KeyInvalid,
         Reason::ScopeMissing,
@@ -213,6 +215,7 @@ mod tests {
         Reason::ActivityTypeMismatch,
         Reason::ActivityActive,
         Reason::ActivityEnded,
+        Reason::ActivityExpired,
         Reason::StartAlertRequired,
         Reason::JoinNotAllowed,
         Reason::AppMayNotStart,

@@ -22,6 +22,7 @@ use crate::domain::asked::{Expected, Presentation};
 use crate::domain::change::Change;
 use crate::domain::content::Content;
 use crate::domain::ids::{ActivityKey, AppId, WorkspaceId};
+use crate::domain::lifetime::Times;
 use crate::domain::push::Alert;
 use crate::domain::revision::{Number, Run, Target};
 use crate::domain::sizes::PushSize;
@@ -31,6 +32,7 @@ use crate::error::{Error, Result, Violation};
 pub use crate::store::activities::ActivityFilter;
 use crate::store::{self, On, Tx};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// A start, checked for form.
 #[derive(Clone, Debug)]
@@ -44,6 +46,7 @@ pub struct StartAsked {
     pub audience: AudienceAsked,
     pub presentation: Presentation,
     pub fallback: Option<Alert>,
+    pub times: Times,
     pub expected: Expected,
 }
 
@@ -57,6 +60,7 @@ pub struct UpdateAsked {
     pub expected: Expected,
     pub observed_at: Option<Time>,
     pub target: Option<Target>,
+    pub times: Times,
 }
 
 /// An end, checked for form.
@@ -69,6 +73,14 @@ pub struct EndAsked {
     pub expected: Expected,
     pub dismissal: Dismissal,
     pub target: Option<Target>,
+}
+
+impl StartAsked {
+    /// It lives so long where its caller does not say.
+    fn living_for(mut self, lifetime: Duration) -> Self {
+        self.times.lifetime = lifetime;
+        self
+    }
 }
 
 /// What is kept of an answer for a repeat of its request: ids and numbers, never content.
@@ -107,7 +119,7 @@ pub async fn start(
     call: &Call,
     asked: StartAsked,
 ) -> Result<Answered<Accepted>> {
-    let workspace = call.workspace;
+    let (workspace, asked) = (call.workspace, asked.living_for(service.lifetime));
     let decided = service.mutate(call, move |tx, now| {
         let asked = asked.clone();
         Box::pin(start_within(tx, workspace, asked, now))
@@ -228,6 +240,7 @@ async fn decide_start(
         audience: asked.audience.resolve(on, workspace).await?,
         presentation: asked.presentation,
         fallback: asked.fallback,
+        times: asked.times,
         expected: asked.expected,
     };
     let Started { activity, adopted, change } = start_rules::start(existing.as_ref(), start, now)?;
@@ -268,6 +281,7 @@ async fn decide_update(
         observed_at: asked.observed_at,
         target: asked.target,
         observed_by_target,
+        times: asked.times,
     };
     let updated = update_rules::update(&activity, update, &activity_type, now)?;
     updated.decided().measured(on, &activity_type).await

@@ -8,6 +8,7 @@ pub mod activity_types;
 pub mod api_keys;
 pub mod apps;
 mod authentication;
+mod config;
 pub mod credentials;
 pub mod deliveries;
 pub mod devices;
@@ -19,6 +20,7 @@ pub mod tokens;
 pub mod workspaces;
 
 pub use authentication::{KeyCache, Principal, key_invalid};
+pub use config::Config;
 
 use crate::bus::Bus;
 use crate::clock::{Clock, Time};
@@ -33,6 +35,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Says what is wrong with the text of a `.p8` key. Apple's rules are the provider's, which use cases do not see.
 pub type CheckApnsKey = fn(&str) -> std::result::Result<(), &'static str>;
@@ -47,6 +50,8 @@ pub struct Service {
     pub(crate) bus: Bus,
     pub(crate) check_apns_key: CheckApnsKey,
     pub(crate) keys: Arc<KeyCache>,
+    /// How long a run lives where its caller does not say.
+    pub(crate) lifetime: Duration,
 }
 
 /// What a service is put together from.
@@ -58,6 +63,7 @@ pub struct Parts {
     pub clock: Clock,
     pub bus: Bus,
     pub check_apns_key: CheckApnsKey,
+    pub config: Config,
 }
 
 /// A call that changes something, and how a repeat of it is known.
@@ -109,8 +115,9 @@ pub struct Page<T> {
 impl Service {
     /// Puts the handles together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, keyring, fingerprints, clock, bus, check_apns_key } = parts;
-        Self { store, keyring, fingerprints, clock, bus, check_apns_key, keys: Arc::default() }
+        let Parts { store, keyring, fingerprints, clock, bus, check_apns_key, config } = parts;
+        let (keys, lifetime) = (Arc::default(), config.lifetime());
+        Self { store, keyring, fingerprints, clock, bus, check_apns_key, keys, lifetime }
     }
 
     /// Decides and writes, once per `request_id`: a repeat gets the first answer and does nothing.

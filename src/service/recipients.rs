@@ -155,7 +155,7 @@ async fn decide(
     let start = store::expansions::find(tx, run.0, run.1).await?;
     let who = asked.recipients.resolve(tx, workspace).await?;
     let recipients = store::recipients::known(tx, run, &recipient::ways(&who)).await?;
-    let segments = store::recipients::segments_of_run(tx, run.0, run.1).await?;
+    let segments = store::recipients::segments_of_run(tx, run.0, run.1).await?.len();
     let known = join::Known { start: start.as_ref(), recipients: &recipients, segments };
     let expected = Expected { revision: None, run: asked.run };
     let asked = join::Asked { who, restart_dismissed: asked.restart_dismissed, expected };

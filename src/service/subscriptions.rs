@@ -2,7 +2,7 @@
 
 use super::{Page, PageRequest, Service, activities};
 use crate::bus::ActivityListener;
-use crate::domain::activity::{Activity, State as ActivityState};
+use crate::domain::activity::Activity;
 use crate::domain::ids::{ActivityKey, SubscriptionId, WorkspaceId};
 use crate::domain::revision::{Number, Run};
 use crate::domain::shard::Shard;
@@ -139,7 +139,7 @@ pub async fn standing(
 impl Standing {
     /// The run has ended and its ends have settled: nothing more will happen but what late devices bring.
     pub fn is_over(&self) -> bool {
-        self.activity.state == ActivityState::Ended
+        self.activity.state.is_over()
             && self.activity.marked_revision == self.activity.revision
             && !self.progress.expanding
             && self.progress.routes.iter().all(|route| route.pending == 0)

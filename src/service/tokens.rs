@@ -27,6 +27,7 @@ use crate::secrets::{Context, Sealed};
 use crate::store::turns::{self, Turn};
 use crate::store::{self, Tx};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 pub(super) use of_device::rearm;
 
@@ -107,10 +108,11 @@ pub async fn register(
     asked: TokenAsked,
 ) -> Result<Answered<Registered>> {
     let (workspace, device_id) = (call.workspace, asked.device_id.clone());
+    let lifetime = service.lifetime;
     let decided = service.mutate(call, move |tx, now| {
         let asked = asked.clone();
         Box::pin(async move {
-            let taken = register_within(tx, workspace, asked, now).await?;
+            let taken = register_within(tx, workspace, (asked, lifetime), now).await?;
             let subscription = taken.subscription.map(|subscription| subscription.id.0);
             Ok(Kept { result: taken.result, subscription })
         })
@@ -166,13 +168,15 @@ struct Registration {
     token: Token,
     /// The row that had this value before.
     known: Option<Token>,
+    /// How long a run lives that the app has started.
+    lifetime: Duration,
     now: Time,
 }
 
 pub(super) async fn register_within(
     tx: &Tx,
     workspace: WorkspaceId,
-    asked: TokenAsked,
+    (asked, lifetime): (TokenAsked, Duration),
     now: Time,
 ) -> Result<Taken> {
     turns::take(tx, Turn::Token(&asked.fingerprint)).await?;
@@ -205,7 +209,7 @@ pub(super) async fn register_within(
         // What is dropped is read again below, and must not be written twice.
         store::apply(tx, std::mem::take(&mut change)).await?;
     }
-    let registration = Registration { asked, device, token, known, now };
+    let registration = Registration { asked, device, token, known, lifetime, now };
     let outcome = match registration.token.kind {
         TokenKind::PushToStart => push_to_start::register(tx, registration, &mut change).await?,
         TokenKind::ApnsDevice | TokenKind::FcmToken | TokenKind::FcmInstallationId => {

@@ -118,6 +118,19 @@ pub async fn unmarked_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Act
     query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
 }
 
+/// Those that time alone changes by then, of all tenants, the longest due first.
+pub async fn to_turn_all_workspaces(on: &impl On, now: Time, limit: u64) -> Result<Vec<Activity>> {
+    let query = to_turn().filter(Column::TurnsAt.lte(now.0)).limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Activity::try_from).collect()
+}
+
+/// When time alone will change one next, of all tenants.
+pub async fn next_turn_all_workspaces(on: &impl On) -> Result<Option<Time>> {
+    let next = to_turn().select_only().column(Column::TurnsAt).limit(1);
+    let next: Option<Option<i64>> = next.into_tuple().one(&on.handle().db).await?;
+    Ok(next.flatten().map(Time))
+}
+
 /// Those with deleted runs of which something is left, of all tenants, the longest deleted first.
 pub async fn to_purge_all_workspaces(on: &impl On, limit: u64) -> Result<Vec<Activity>> {
     let query = to_purge().limit(limit);
@@ -152,6 +165,10 @@ pub(super) fn ended(before: Time) -> Select<Entity> {
 pub(super) fn with_earlier_runs() -> Select<Entity> {
     let has_earlier = Expr::cust("\"run\" > \"deleted_run\" + 1");
     Entity::find().filter(has_earlier).order_by_asc(Column::Key)
+}
+
+pub(super) fn to_turn() -> Select<Entity> {
+    Entity::find().filter(Column::TurnsAt.is_not_null()).order_by_asc(Column::TurnsAt)
 }
 
 pub(super) fn to_purge() -> Select<Entity> {

@@ -20,6 +20,7 @@ use crate::domain::token::TokenKind;
 use crate::error::{Error, Result};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::time::Duration;
 
 /// An enum that is stored as a small number.
 pub(super) trait Code: Copy {
@@ -68,7 +69,7 @@ macro_rules! codes {
 }
 
 codes! {
-    ActivityState { Active = 1, Ended = 2 }
+    ActivityState { Active = 1, Ended = 2, Scheduled = 3, Expired = 4 }
     Origin { Backend = 1, App = 2 }
     Join { Audience = 1, Open = 2 }
     Status { Accepted = 1, Failed = 2, Unknown = 3, Skipped = 4 }
@@ -86,6 +87,8 @@ codes! {
         SubscriptionUnreachable = 10,
         TokenRotated = 11,
         TokenInvalidated = 12,
+        ActivityScheduled = 13,
+        ActivityExpired = 14,
     }
     Class {
         Retry = 1,
@@ -124,6 +127,16 @@ codes! {
 /// Reads a stored number that may be absent.
 pub(super) fn optional<T: Code>(code: Option<i16>) -> Result<Option<T>> {
     code.map(T::from_code).transpose()
+}
+
+/// Writes a span, in milliseconds.
+pub(super) fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Reads one.
+pub(super) fn span(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
 }
 
 /// Reads a stored digest.

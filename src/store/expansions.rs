@@ -53,6 +53,18 @@ pub async fn is_any_pending(on: &impl On, activity: ActivityKey, run: Run) -> Re
     Ok(query.one(&on.handle().db).await?.is_some())
 }
 
+/// A run begins: whoever was named before is looked for now. Those of segments are for the caller, for they change.
+pub async fn begin(tx: &Tx, activity: ActivityKey, run: Run) -> Result<Vec<Expansion>> {
+    let of_run = Column::ActivityKey.eq(activity.0).and(Column::Run.eq(run));
+    Entity::update_many()
+        .col_expr(Column::Done, Expr::value(false))
+        .filter(of_run.clone())
+        .exec(&tx.handle().db)
+        .await?;
+    let of_segments = Entity::find().filter(of_run).filter(Column::SegmentKey.is_not_null());
+    of_segments.all(&tx.handle().db).await?.into_iter().map(Expansion::try_from).collect()
+}
+
 /// Forgets one. The one that started a run stays: it says how the run treats its recipients.
 pub async fn forget(tx: &Tx, id: ExpansionId) -> Result<()> {
     Entity::delete_by_id(id.0).exec(&tx.handle().db).await?;

@@ -49,6 +49,7 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (shards::behind().build(backend), "shards_behind"),
         (activities::unmarked().build(backend), "activities_unmarked"),
         (activities::to_purge().build(backend), "activities_to_purge"),
+        (activities::to_turn().build(backend), "activities_to_turn"),
         (devices::to_purge().build(backend), "devices_to_purge"),
         (activities::ended(Time(0)).build(backend), "activities_ended"),
         (activities::with_earlier_runs().build(backend), "activities_with_earlier_runs"),

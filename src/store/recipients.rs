@@ -34,10 +34,14 @@ pub async fn known(
     Ok(known)
 }
 
-/// How many segments are recipients of a run.
-pub async fn segments_of_run(on: &impl On, activity: ActivityKey, run: Run) -> Result<usize> {
+/// The segments that are recipients of a run.
+pub async fn segments_of_run(
+    on: &impl On,
+    activity: ActivityKey,
+    run: Run,
+) -> Result<Vec<Recipient>> {
     let query = of_run(activity, run).filter(Column::Kind.eq(SEGMENT));
-    Ok(query.all(&on.handle().db).await?.len())
+    query.all(&on.handle().db).await?.into_iter().map(Recipient::try_from).collect()
 }
 
 /// These are recipients of the run no more.

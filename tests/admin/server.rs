@@ -21,7 +21,7 @@ use tidings::proto::v1::workspace_service_server::WorkspaceServiceServer;
 use tidings::proto::v1::{CreateApiKeyRequest, CreateAppRequest};
 use tidings::provider::apns::validate_key;
 use tidings::secrets::{Fingerprints, Keyring, MasterKey};
-use tidings::service::{Parts, Service, api_keys};
+use tidings::service::{self, Parts, Service, api_keys};
 use tidings::store::{Config, Store};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -63,6 +63,7 @@ impl Server {
             clock: clock.clone(),
             bus,
             check_apns_key: validate_key,
+            config: service::Config::default(),
         });
         let admin = api_keys::bootstrap(&service, None).await.expect("an empty database");
         let admin = secrecy::ExposeSecret::expose_secret(&admin.expect("a key")).to_owned();

@@ -28,7 +28,7 @@ async fn three_runs(world: &World) -> (Activity, Vec<Subscription>, Vec<Token>) 
             value += 1;
             let card = token(device, TokenKind::Update, value);
             let mut row = subscription(&shard, device);
-            row.card = Card { token: Some(card.id), device_activity_id: None };
+            row.card = Card { token: Some(card.id), ..Card::default() };
             cards.push(Token { subscription: Some(row.id), ..card });
             rows.push(row);
         }

@@ -67,6 +67,7 @@ pub(crate) async fn every_field_of_a_subscription_comes_back(world: World) {
     let card = |id: Option<&str>, token: Option<TokenId>| Card {
         token,
         device_activity_id: id.map(str::to_owned),
+        shown_since: token.map(|_| NOW),
     };
     crowd.rows[1] = Subscription {
         state: State::Invalidated,
@@ -76,7 +77,7 @@ pub(crate) async fn every_field_of_a_subscription_comes_back(world: World) {
         starts_begun: 2,
         start_doubt_until: Some(at(60)),
         card: card(Some("first"), Some(TokenId::generate())),
-        second: Some(card(Some("second"), Some(TokenId::generate()))),
+        second: Some(Card { shown_since: None, ..card(Some("second"), Some(TokenId::generate())) }),
         closed_card: Some("closed".to_owned()),
         exception: Some(Exception {
             delivered: 3,
@@ -128,7 +129,7 @@ pub(crate) async fn subscriptions_are_found_by_device_run_and_card(world: World)
     crowd.rows[0].state = State::Ended;
     crowd.rows[0].card.device_activity_id = Some("yesterday".to_owned());
     second.card.device_activity_id = Some("today".to_owned());
-    second.second = Some(Card { token: None, device_activity_id: Some("twice".to_owned()) });
+    second.second = Some(Card { device_activity_id: Some("twice".to_owned()), ..Card::default() });
     crowd.write(&world, Vec::new()).await;
     let (shard, row) = (next_run.clone(), second.clone());
     world
@@ -173,7 +174,7 @@ pub(crate) async fn members_come_with_device_and_tokens_in_pages(world: World) {
         ..token(&crowd.devices[3], TokenKind::PushToStart, 5)
     };
     crowd.rows[1].card.token = Some(update.id);
-    crowd.rows[1].second = Some(Card { token: Some(second.id), device_activity_id: None });
+    crowd.rows[1].second = Some(Card { token: Some(second.id), ..Card::default() });
     let (update_id, second_id, start_id) = (update.id, second.id, start.id);
     crowd.write(&world, vec![update, second, start, newer_of_other_world, dead]).await;
     let reader = world.store.reader();

@@ -15,6 +15,7 @@ use tidings::domain::ids::{
     ActivityKey, AppId, DeliveryId, DeviceKey, ExpansionId, ShardId, SubscriptionId, TokenId,
     WorkspaceId,
 };
+use tidings::domain::lifetime::{DELIVER_FOR, LIFETIME};
 use tidings::domain::platform::{Build, Platform};
 use tidings::domain::push::{Alert, Environment, Operation, Priority};
 use tidings::domain::revision::{Revision, Scope};
@@ -172,6 +173,8 @@ impl World {
             created_at: NOW,
             updated_at: NOW,
             started_at: NOW,
+            deliver_for: DELIVER_FOR,
+            expires_at: NOW + LIFETIME,
             ended_at: None,
             deleted_run: 0,
             purged_run: 0,
@@ -294,6 +297,7 @@ pub(crate) fn subscription(shard: &Shard, device: &Device) -> Subscription {
         reason: None,
         cause: Cause::Caller,
         version: 1,
+        asked_at: NOW,
         starts_begun: 0,
         start_doubt_until: None,
         card: Card::default(),

@@ -98,6 +98,9 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         expected_revision: Some(-1),
         audience_mode: 9,
         fallback: Some(Fallback { title: long, ..Fallback::default() }),
+        start_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
+        deliver_until: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
+        expire_time: Some(prost_types::Timestamp { seconds: 0, nanos: -1 }),
     };
     let fields = [
         "request_id",
@@ -115,6 +118,9 @@ async fn a_start_that_is_wrong_in_every_way_names_every_field() {
         "relevance_score",
         "stale_time",
         "fallback.title",
+        "start_time",
+        "deliver_until",
+        "expire_time",
         "expected_revision",
     ];
     bench.wrong_start(&fields, request).await;

@@ -19,6 +19,7 @@ mod flight;
 mod google;
 mod harness;
 mod keys;
+mod lifetimes;
 mod lists;
 #[cfg(feature = "postgres-tests")]
 mod outages;

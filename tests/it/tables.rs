@@ -50,7 +50,8 @@ impl Tables {
     }
 }
 
-/// Waits until the dispatcher has nothing to do for any activity, as far as the tables tell.
+/// Waits until the dispatcher has nothing to do for any activity, as far as the tables tell. What is due in more than
+/// half an hour is the age of cards.
 pub(crate) async fn at_rest(database: &str) -> Tables {
     let resting = async {
         loop {
@@ -63,7 +64,7 @@ pub(crate) async fn at_rest(database: &str) -> Tables {
                  + (SELECT count(*) FROM arrivals) \
                  + (SELECT count(*) FROM recipients r JOIN segments s ON s.key = r.segment_key \
                     WHERE r.live AND s.version > r.followed) \
-                 + (SELECT count(*) FROM shards WHERE due_at IS NOT NULL)",
+                 + (SELECT count(*) FROM shards, clock WHERE due_at < mark + 1800000)",
             );
             if busy.await == 0 {
                 return;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tidings::domain::activity::{Origin, State};
 use tidings::domain::asked::{Expected, Presentation};
 use tidings::domain::content::Content;
+use tidings::domain::lifetime::Times;
 use tidings::domain::push::Alert;
 use tidings::domain::revision::{Number, Run, Target};
 use tidings::domain::update::Dismissal;
@@ -99,9 +100,9 @@ impl World<'_> {
         let activity = self.rows.activity.as_ref();
         let state = activity.map(|activity| (activity.state, activity.origin));
         let waits = match state {
-            None | Some((State::Ended, _)) => true,
+            None | Some((State::Ended | State::Expired, _)) => true,
             Some((State::Active, Origin::App)) => self.random.percent(60),
-            Some((State::Active, Origin::Backend)) => false,
+            Some((State::Scheduled, _) | (State::Active, Origin::Backend)) => false,
         };
         if waits {
             return self.start();
@@ -135,6 +136,7 @@ impl World<'_> {
             expected: Expected::default(),
             observed_at: None,
             target: target.as_ref().map(|devices| self.target(devices)),
+            times: Times::default(),
         };
         Request::Update(asked, target)
     }
@@ -163,6 +165,7 @@ impl World<'_> {
             audience,
             presentation: self.presentation(100),
             fallback: Some(Alert::default()),
+            times: Times::default(),
             expected: Expected::default(),
         })
     }

@@ -11,7 +11,7 @@ use tidings::domain::platform::Build;
 use tidings::domain::push::Environment;
 use tidings::domain::tenant::{App, Workspace};
 use tidings::secrets::{Fingerprints, Keyring, MasterKey};
-use tidings::service::{Parts, Service};
+use tidings::service::{self, Parts, Service};
 use tidings::store::{self, Config, Lane, Store};
 
 /// When every world begins.
@@ -80,6 +80,7 @@ impl Database {
             clock,
             bus: Bus::new(),
             check_apns_key: |_| Ok(()),
+            config: service::Config::default(),
         })
     }
 

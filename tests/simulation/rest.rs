@@ -5,11 +5,14 @@
 use crate::acts::Act;
 use crate::world::{Budget, World};
 use anyhow::{Context, Result, ensure};
+use std::time::Duration;
 use tidings::domain::plan::STARTS_MAX;
 use tidings::domain::subscription::{State, Subscription};
 
 /// A world that has not come to rest after so many steps never will.
 const STEPS_MAX: usize = 600;
+/// What is due only later is the age of cards, which ends them however well all goes.
+const OLD_AGE: Duration = Duration::from_hours(6);
 
 impl World<'_> {
     /// Lets everything arrive, and checks L1 and L2.
@@ -67,7 +70,8 @@ impl World<'_> {
             return Some(Act::Sweep);
         }
         let due_at = self.rows.shards.values().filter_map(|shard| shard.due_at).min()?;
-        Some(Act::Tick(due_at.since(self.now())))
+        let wait = due_at.since(self.now());
+        (wait < OLD_AGE).then_some(Act::Tick(wait))
     }
 
     fn check_rest(&self) -> Result<()> {

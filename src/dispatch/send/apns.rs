@@ -16,13 +16,13 @@ use std::time::Duration;
 /// may be active.
 /// <https://developer.apple.com/documentation/activitykit/displaying-live-data-with-live-activities>
 const STORED_FOR: Duration = Duration::from_hours(8);
-/// How long Apple keeps a start: a card that appears much later is a surprise.
-const START_STORED_FOR: Duration = Duration::from_hours(1);
+/// How long Apple keeps an ordinary notification: one that appears much later is a surprise.
+const FALLBACK_STORED_FOR: Duration = Duration::from_hours(1);
 
 /// Pushes that one key signs.
 pub(super) fn batch(work: &Work, key: Arc<Credential>, ready: Vec<Ready>, now: Time) -> Batch {
     let run = work.shard.place.run;
-    let pushes = ready.into_iter().map(|Ready { index, plan, token, body, .. }| Push {
+    let push = |Ready { index, plan, token, body, deliver_until, .. }| Push {
         index,
         token,
         apns_id: plan.apns_id(run),
@@ -31,14 +31,17 @@ pub(super) fn batch(work: &Work, key: Arc<Credential>, ready: Vec<Ready>, now: T
             _ => PushType::LiveActivity,
         },
         priority: priority(work, &plan),
-        expiration: expiration(work, &plan, now),
+        expiration: match plan.kind {
+            Kind::Start => deliver_until,
+            _ => expiration(work, &plan, now),
+        },
         body,
-    });
+    };
     Batch {
         environment: work.shard.place.environment,
         bundle_id: Arc::from(work.app.build.id()),
         credential: key,
-        pushes: pushes.collect(),
+        pushes: ready.into_iter().map(push).collect(),
     }
 }
 
@@ -93,7 +96,7 @@ fn priority(work: &Work, plan: &Plan) -> Priority {
 fn expiration(work: &Work, plan: &Plan, now: Time) -> Time {
     let stale_at = revision(work, plan).stale_at.filter(|stale_at| *stale_at > now);
     match plan.kind {
-        Kind::Start | Kind::Fallback => now + START_STORED_FOR,
+        Kind::Start | Kind::Fallback => now + FALLBACK_STORED_FOR,
         Kind::Update => stale_at.unwrap_or(now + STORED_FOR),
         Kind::End | Kind::CloseSecond => now + STORED_FOR,
     }

@@ -48,6 +48,10 @@ pub(super) fn build(work: &Work, planned: &Planned, (stamp, now): (i64, Time)) -
         };
         return (notification.build(), true);
     }
+    let until = match plan.kind {
+        Kind::Start => Some(work.wanted.deliver_until(&planned.subscription)),
+        _ => revision.stale_at,
+    };
     let message = Message {
         keys: match work.app.build {
             Build::Android { fcm_data_keys, .. } => fcm_data_keys,
@@ -65,7 +69,7 @@ pub(super) fn build(work: &Work, planned: &Planned, (stamp, now): (i64, Time)) -
         dismiss_time: dismissal(work, planned, now),
         alert: alert.as_ref(),
         message_id: &message_id,
-        ttl: fcm::ttl(operation, revision.stale_at, now),
+        ttl: fcm::ttl(operation, until, now),
     };
     let fits = message.size().total <= DATA_BYTES_MAX;
     (message.build(), fits)

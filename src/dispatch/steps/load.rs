@@ -1,7 +1,7 @@
 //! Loads a claimed shard and asks `domain` what each member needs.
 
 use crate::clock::Time;
-use crate::domain::activity::Activity;
+use crate::domain::activity::{Activity, State::Expired};
 use crate::domain::activity_type::ActivityType;
 use crate::domain::close::Lost;
 use crate::domain::ids::{ShardId, SubscriptionId};
@@ -146,7 +146,9 @@ pub(super) async fn wanted(
     targeted.dedup();
     targeted.retain(|number| *number != newest.number);
     others.extend(store::revisions::get_many(on, key, &targeted).await?);
-    Ok(Some(Wanted { run, newest, others }))
+    let has_expired = activity.state == Expired && activity.run == run;
+    let deliver_for = activity.deliver_for;
+    Ok(Some(Wanted { run, newest, others, deliver_for, has_expired }))
 }
 
 async fn newest(on: &impl On, shard: &Shard, activity: &Activity) -> Result<Option<Number>> {
@@ -168,6 +170,8 @@ impl Work {
         let plan = match plan::next(&subscription, &self.shard, &self.wanted, present) {
             Next::Nothing | Next::Wait(_) => return,
             Next::Over => return self.lost.push((id, version, Lost::Run)),
+            Next::TooLate => return self.lost.push((id, version, Lost::Moment)),
+            Next::NoToken => return self.lost.push((id, version, Lost::Patience)),
             Next::Send(plan) => plan,
         };
         let token = match plan.kind {

@@ -17,6 +17,7 @@ mod retention;
 mod settle;
 mod sweep;
 mod tokens;
+mod turn;
 
 pub use begin::begin;
 pub use close::{Closing, close_claim, postpone, release};
@@ -29,3 +30,4 @@ pub use retention::{forget_earlier_runs, forget_ended};
 pub use settle::{Answered, Made, Place, Slice, settle_slice};
 pub use sweep::{may_stamp, new_mark, wake};
 pub use tokens::lose_tokens;
+pub use turn::turn;

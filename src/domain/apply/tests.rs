@@ -25,6 +25,7 @@ fn asked() -> Start {
         },
         presentation: Presentation { alert: Some(alert("Now")), ..Presentation::default() },
         fallback: Some(alert("Instead")),
+        times: Times::default(),
         expected: Expected::default(),
     }
 }

@@ -58,3 +58,23 @@ fn who_was_written_since_the_claim_is_not_given_up() {
         assert_eq!(gave_up(row.clone(), kind, 6), (row, vec![]));
     }
 }
+
+#[test]
+fn a_start_that_comes_too_late_is_given_up_unless_it_may_have_arrived() {
+    let (row, events) = gave_up(pending_start(&shard()), Lost::Moment, 7);
+    assert_eq!((row.state, row.reason), (State::Unreachable, Some(Reason::StartTooLate)));
+    assert_eq!((row.cause, events), (Cause::Sweeper, vec![EventKind::SubscriptionUnreachable]));
+    let begun = Subscription { starts_begun: 1, ..pending_start(&shard()) };
+    let (row, events) = gave_up(begun, Lost::Moment, 7);
+    assert_eq!((row.state, row.reason), (State::PendingStart, Some(Reason::StartUnknown)));
+    assert!(events.is_empty());
+}
+
+#[test]
+fn a_token_that_does_not_come_is_told_and_still_awaited() {
+    let row =
+        Subscription { state: State::PendingToken, starts_begun: 1, ..pending_start(&shard()) };
+    let (row, events) = gave_up(row, Lost::Patience, 7);
+    assert_eq!((row.state, row.reason), (State::PendingToken, Some(Reason::NoUpdateToken)));
+    assert_eq!(events, [EventKind::SubscriptionUnreachable]);
+}

@@ -42,10 +42,12 @@ fn only_a_device_that_cannot_show_the_activity_gets_it_and_only_where_it_is_aske
         let row = Subscription { fallback, ..row.clone() };
         assert_eq!(step(&row, &shard, NOW), Next::Nothing, "{fallback:?}");
     }
-    for state in [State::PendingToken, State::Dismissed, State::Ended, State::Invalidated] {
+    for state in [State::Dismissed, State::Ended, State::Invalidated] {
         let row = Subscription { state, ..row.clone() };
         assert_eq!(step(&row, &shard, NOW), Next::Nothing, "{state:?}");
     }
+    let started = Subscription { state: State::PendingToken, ..row.clone() };
+    assert!(matches!(step(&started, &shard, NOW), Next::Wait(_)), "for its token");
     let closing = Subscription { closing: true, ..row.clone() };
     assert_eq!(step(&closing, &shard, NOW), Next::Nothing, "another owner");
     let ended = next(&row, &shard, &wanted(end(2), Vec::new()), present_at(NOW));

@@ -102,15 +102,15 @@ pub struct TooLarge {
     pub size: Size,
 }
 
-/// How long Google is to keep a message: no longer than its content is good for.
-pub fn ttl(operation: Operation, stale_time: Option<Time>, now: Time) -> Duration {
+/// How long Google is to keep a message: no longer than its content is good for. `until` is when it is outdated, or
+/// until when a start is worth making.
+pub fn ttl(operation: Operation, until: Option<Time>, now: Time) -> Duration {
+    let until = until.filter(|until| *until > now).map(|until| until.since(now));
     match operation {
-        Operation::Start | Operation::Fallback => START_TTL,
+        Operation::Start => until.unwrap_or(START_TTL),
+        Operation::Fallback => START_TTL,
         Operation::End => END_TTL,
-        Operation::Update => match stale_time.filter(|stale_time| *stale_time > now) {
-            Some(stale_time) => stale_time.since(now).min(END_TTL),
-            None => UPDATE_TTL,
-        },
+        Operation::Update => until.map_or(UPDATE_TTL, |until| until.min(END_TTL)),
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a subscription needs now, sentence by sentence of "Delivery, exactly".
 
+mod age;
+
 use super::*;
 use crate::domain::samples::{
     NOW, NOW_S, active, alerting, android, at, end, exception, pending_start, present, present_at,
@@ -191,14 +193,17 @@ fn what_was_refused_for_good_waits_for_newer_content() {
 
 #[test]
 fn only_what_is_started_and_has_a_token_is_sent_to() {
-    use State::{Dismissed, Ended, Invalidated, PendingToken, Unreachable};
+    use State::{Dismissed, Ended, Invalidated, Unreachable};
     let shard = shard();
-    for state in [PendingToken, Dismissed, Ended, Invalidated, Unreachable] {
+    for state in [Dismissed, Ended, Invalidated, Unreachable] {
         let subscription = Subscription { state, ..active(&shard) };
         for newest in [update(9), end(9)] {
             assert!(nothing_after(&wanted(newest, Vec::new()), &subscription, &shard), "{state:?}");
         }
     }
+    let waits = Subscription { state: State::PendingToken, ..active(&shard) };
+    let step = next(&waits, &shard, &wanted(update(9), Vec::new()), present());
+    assert!(matches!(step, Next::Wait(_)), "for its token");
 }
 
 #[test]

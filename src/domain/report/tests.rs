@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::domain::samples::{NOW, active, pending_start, second, shard};
+use crate::domain::subscription::CARD_LIFE;
 
 const DISMISSED: ReportedState = ReportedState::Dismissed;
 
@@ -21,6 +22,15 @@ fn closing_the_followed_card_before_our_end_dismisses_and_after_it_ends() {
         let events = closed(&mut row, &shard, card, true);
         assert_eq!((row.state, events[0].kind), (State::Ended, EventKind::SubscriptionEnded));
     }
+}
+
+#[test]
+fn a_card_that_closes_of_old_age_was_not_closed_by_the_person() {
+    let shard = shard();
+    let mut row = active(&shard);
+    row.card.shown_since = Some(NOW - CARD_LIFE);
+    closed(&mut row, &shard, Some("A"), false);
+    assert_eq!((row.state, row.reason), (State::Ended, Some(Reason::CardTooOld)));
 }
 
 #[test]

@@ -20,6 +20,7 @@ fn asked() -> Start {
         },
         presentation: Presentation { alert: Some(alert("Start")), ..Presentation::default() },
         fallback: None,
+        times: Times::default(),
         expected: Expected::default(),
     }
 }
@@ -84,6 +85,7 @@ fn an_app_starts_the_next_run_of_an_ended_id() {
         external_id: String::new(),
         attributes: None,
         content: None,
+        lifetime: Duration::from_hours(12),
     };
     let (new, revision) = app_start(None, app.clone(), NOW).unwrap();
     assert_eq!((new.run, new.revision, revision.number), (1, 1, 1));

@@ -4,6 +4,7 @@ use super::*;
 use crate::domain::asked::ALERT_LIFE;
 use crate::domain::push::Priority;
 use crate::domain::samples::{NOW, activity, activity_type, alert, at};
+use crate::error::Reason;
 
 fn plain() -> Update {
     Update {
@@ -13,6 +14,7 @@ fn plain() -> Update {
         observed_at: None,
         target: None,
         observed_by_target: None,
+        times: Times::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::domain::asked::{Expected, Presentation};
 use crate::domain::content::Content;
+use crate::domain::lifetime::Times;
 use crate::domain::revision::Target;
 use crate::domain::update::Dismissal;
 use crate::error::Result;
@@ -53,6 +54,9 @@ pub(super) fn apply(request: &v1::ApplyActivityRequest) -> Result<ApplyAsked> {
         validate_only: false,
         audience_mode: request.audience_mode,
         fallback: request.fallback,
+        start_time: request.start_time,
+        deliver_until: request.deliver_until,
+        expire_time: request.expire_time,
     };
     Ok(ApplyAsked { start: read_start(&start, violations)?, observed_at })
 }
@@ -79,6 +83,12 @@ fn read_start(
     let audience = audience(request, &mut violations);
     let presentation = presentation(&request.shown(), &mut violations);
     let fallback = request.fallback.as_ref().map(|words| read_fallback(words, &mut violations));
+    let times = Times {
+        start_at: violations.time("start_time", request.start_time.as_ref()),
+        deliver_until: violations.time("deliver_until", request.deliver_until.as_ref()),
+        expires_at: violations.time("expire_time", request.expire_time.as_ref()),
+        ..Times::default()
+    };
     expected_revision(request.expected_revision, &mut violations);
     violations.finish()?;
     Ok(StartAsked {
@@ -90,6 +100,7 @@ fn read_start(
         audience,
         presentation,
         fallback,
+        times,
         expected: Expected { revision: request.expected_revision, run: None },
     })
 }
@@ -108,6 +119,7 @@ pub(super) fn update(request: &v1::UpdateActivityRequest) -> Result<UpdateAsked>
     expected_revision(request.expected_revision, &mut violations);
     let observed_at = violations.time("observed_time", request.observed_time.as_ref());
     let target = request.target.as_ref().map(|asked| target(asked, &mut violations));
+    let times = moved_times(request, &mut violations);
     violations.finish()?;
     Ok(UpdateAsked {
         activity_id: request.activity_id.clone(),
@@ -116,7 +128,21 @@ pub(super) fn update(request: &v1::UpdateActivityRequest) -> Result<UpdateAsked>
         expected: Expected { revision: request.expected_revision, run: request.run },
         observed_at,
         target,
+        times,
     })
+}
+
+/// The times of a run are everyone's.
+fn moved_times(request: &v1::UpdateActivityRequest, violations: &mut Violations) -> Times {
+    let given = [("start_time", &request.start_time), ("expire_time", &request.expire_time)];
+    for (field, _) in given.iter().filter(|(_, time)| time.is_some() && request.target.is_some()) {
+        violations.add(*field, "is for everyone: leave out the target");
+    }
+    Times {
+        start_at: violations.time("start_time", request.start_time.as_ref()),
+        expires_at: violations.time("expire_time", request.expire_time.as_ref()),
+        ..Times::default()
+    }
 }
 
 /// Reads an end.

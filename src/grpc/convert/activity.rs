@@ -23,14 +23,17 @@ pub fn activity(activity: &Activity) -> v1::Activity {
         update_time: Some(time::to_proto(activity.updated_at)),
         start_time: Some(time::to_proto(activity.started_at)),
         end_time: activity.ended_at.map(time::to_proto),
+        expire_time: Some(time::to_proto(activity.expires_at)),
     }
 }
 
 /// Where a run is in its life.
 pub fn state(state: State) -> v1::ActivityState {
     match state {
+        State::Scheduled => v1::ActivityState::Scheduled,
         State::Active => v1::ActivityState::Active,
         State::Ended => v1::ActivityState::Ended,
+        State::Expired => v1::ActivityState::Expired,
     }
 }
 
@@ -38,8 +41,10 @@ pub fn state(state: State) -> v1::ActivityState {
 pub fn read_state(state: v1::ActivityState) -> Option<State> {
     match state {
         v1::ActivityState::Unspecified => None,
+        v1::ActivityState::Scheduled => Some(State::Scheduled),
         v1::ActivityState::Active => Some(State::Active),
         v1::ActivityState::Ended => Some(State::Ended),
+        v1::ActivityState::Expired => Some(State::Expired),
     }
 }
 

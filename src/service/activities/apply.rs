@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::service::{Answered, Call, Service};
 use crate::store::{self, On, Tx};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// How an activity should be, checked for form. Its start has an id.
 #[derive(Clone, Debug)]
@@ -18,6 +19,13 @@ use serde::{Deserialize, Serialize};
 pub struct ApplyAsked {
     pub start: StartAsked,
     pub observed_at: Option<Time>,
+}
+
+impl ApplyAsked {
+    /// What it starts lives so long where its caller does not say.
+    pub(super) fn living_for(self, lifetime: Duration) -> Self {
+        ApplyAsked { start: self.start.living_for(lifetime), ..self }
+    }
 }
 
 /// What is kept of an answer for a repeat of its request.
@@ -31,7 +39,7 @@ pub struct Applied {
 
 /// Starts, updates, or does nothing.
 pub async fn apply(service: &Service, call: &Call, asked: ApplyAsked) -> Result<Answered<Applied>> {
-    let workspace = call.workspace;
+    let (workspace, asked) = (call.workspace, asked.living_for(service.lifetime));
     let decided = service.mutate(call, move |tx, now| {
         let asked = asked.clone();
         Box::pin(apply_within(tx, workspace, asked, now))
@@ -79,6 +87,7 @@ pub(super) async fn decide_apply(
         audience: start.audience.resolve(on, workspace).await?,
         presentation: start.presentation,
         fallback: start.fallback,
+        times: start.times,
         expected: start.expected,
     };
     let rules::Applied { activity, action, adopted, ignored, change } =

@@ -44,7 +44,8 @@ pub struct DryRun {
 /// Tries a start out.
 pub async fn start(service: &Service, workspace: WorkspaceId, asked: StartAsked) -> Result<DryRun> {
     let (reader, now) = (service.store.reader(), service.clock.now());
-    tried(reader, decide_start(reader, workspace, asked, now).await?).await
+    tried(reader, decide_start(reader, workspace, asked.living_for(service.lifetime), now).await?)
+        .await
 }
 
 /// Tries an update out.
@@ -70,6 +71,7 @@ pub async fn apply(
     asked: ApplyAsked,
 ) -> Result<(DryRun, Action)> {
     let (reader, now) = (service.store.reader(), service.clock.now());
+    let asked = asked.living_for(service.lifetime);
     let (decided, action) = decide_apply(reader, workspace, asked, now).await?;
     Ok((tried(reader, decided).await?, action))
 }

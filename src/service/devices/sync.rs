@@ -24,6 +24,7 @@ use crate::service::{Answered, Call, Service};
 use crate::store::{self, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// How many cards that are missing from a screen are told.
@@ -85,10 +86,10 @@ struct KeptCard {
 
 /// Takes all that, and tells what to do.
 pub async fn sync(service: &Service, call: &Call, asked: SyncAsked) -> Result<Answered<Synced>> {
-    let workspace = call.workspace;
+    let (workspace, lifetime) = (call.workspace, service.lifetime);
     let said = asked.clone();
     let decided = service.mutate(call, move |tx, now| {
-        let asked = asked.clone();
+        let asked = (asked.clone(), lifetime);
         Box::pin(async move { sync_within(tx, workspace, asked, now).await })
     });
     let Answered { answer, replayed } = decided.await?;
@@ -100,13 +101,18 @@ pub async fn sync(service: &Service, call: &Call, asked: SyncAsked) -> Result<An
     Ok(Answered { answer, replayed })
 }
 
-async fn sync_within(tx: &Tx, workspace: WorkspaceId, asked: SyncAsked, now: Time) -> Result<Kept> {
+async fn sync_within(
+    tx: &Tx,
+    workspace: WorkspaceId,
+    (asked, lifetime): (SyncAsked, Duration),
+    now: Time,
+) -> Result<Kept> {
     tokens::take_turns(tx, asked.tokens.iter().map(|token| token.fingerprint)).await?;
     let device = permit(tx, workspace, &asked, now).await?;
     let mut taken = Vec::with_capacity(asked.tokens.len());
     for token in asked.tokens {
         // A refusal has written nothing; what is no refusal undoes everything.
-        taken.push(match tokens::register_within(tx, workspace, token, now).await {
+        taken.push(match tokens::register_within(tx, workspace, (token, lifetime), now).await {
             Ok(taken) => KeptToken::Taken(taken.result, taken.subscription.map(|row| row.id.0)),
             Err(error) if is_fault(error.reason) => return Err(error),
             Err(error) => KeptToken::Refused(error.reason, error.message),
@@ -118,6 +124,7 @@ async fn sync_within(tx: &Tx, workspace: WorkspaceId, asked: SyncAsked, now: Tim
         cards.push(screen.judge(card, &asked.cards, now));
     }
     let missing = screen.missing();
+    screen.start_again(&missing, now);
     store::apply(tx, screen.change).await?;
     Ok(Kept { tokens: taken, cards, missing })
 }
@@ -209,7 +216,7 @@ impl Screen {
         };
         let is_deleted = card.run.unwrap_or(activity.run) <= activity.deleted_run;
         let is_current = card.run.is_none_or(|run| run == activity.run);
-        let is_over = is_deleted || !is_current || activity.state == State::Ended;
+        let is_over = is_deleted || !is_current || activity.state.is_over();
         let of_it = |row: &Subscription| {
             row.place.activity == activity.key
                 && row.place.run > activity.deleted_run
@@ -244,6 +251,17 @@ impl Screen {
         self.shown.insert(row.id.0);
         let revision = rules::wanted(row, newest).number;
         KeptCard { verdict, activity: Some(place.0.0), run: place.1, revision }
+    }
+
+    /// What is missing because its start was lost is started once more.
+    fn start_again(&mut self, missing: &[Uuid], now: Time) {
+        for (row, shard) in &mut self.rows {
+            if missing.contains(&row.id.0) && rules::start_again(row, shard, now) {
+                self.change.due.push((shard.id, now));
+                self.change.subscriptions.retain(|written| written.id != row.id);
+                self.change.subscriptions.push(row.clone());
+            }
+        }
     }
 
     /// What should be on the screen and is not: of active runs, and not ended for this device. The newest.

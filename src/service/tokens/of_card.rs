@@ -18,7 +18,7 @@ pub(super) async fn register(
     change: &mut Change,
 ) -> Result<Taken> {
     let (mut subscription, shard) = target::find_subscription(tx, &registration, change).await?;
-    let Registration { asked, device, mut token, known, now } = registration;
+    let Registration { asked, device, mut token, known, now, .. } = registration;
     let moved = known.as_ref().filter(|known| known.subscription != Some(subscription.id));
     if let Some(known) = moved {
         leave_former(tx, known, change, now).await?;

@@ -70,6 +70,7 @@ pub(super) async fn rearm(tx: &Tx, token: &Token, change: &mut Change, now: Time
         }
         let exception = subscription.touch(&shard, now);
         (exception.failed, exception.attempts, exception.retry_at) = (0, 0, None);
+        subscription.asked_at = now;
         subscription.turn(State::PendingStart, None, Cause::Device);
         change.due.push((shard.id, now));
         if shard.place.environment == token.environment {

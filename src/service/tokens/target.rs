@@ -2,7 +2,7 @@
 //! one of a new activity that the app has started.
 
 use super::{Registration, newest_marked};
-use crate::domain::activity::{Activity, State};
+use crate::domain::activity::Activity;
 use crate::domain::activity_type::ActivityType;
 use crate::domain::asked;
 use crate::domain::change::Change;
@@ -87,7 +87,7 @@ async fn entry(tx: &Tx, expansion: &Expansion, device: &Device) -> Result<Option
 /// its next run keeps others away: crowds register at the same time.
 async fn resolve_activity(tx: &Tx, registration: &Registration) -> Result<Option<Activity>> {
     let Some(seen) = look_for_activity(tx, registration).await? else { return Ok(None) };
-    if seen.state == State::Ended && registration.is_app_started() {
+    if seen.state.is_over() && registration.is_app_started() {
         store::activities::by_key(tx, seen.key).await
     } else {
         store::activities::by_key(&tx.share(), seen.key).await
@@ -183,6 +183,7 @@ impl Registration {
             external_id: self.asked.external_id.clone(),
             attributes: self.asked.attributes.clone(),
             content: self.asked.content.clone(),
+            lifetime: self.lifetime,
         };
         let (activity, revision) = start::app_start(existing, start, self.now)?;
         let kind = EventKind::ActivityStarted;

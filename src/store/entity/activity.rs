@@ -31,6 +31,9 @@ pub struct Model {
     pub created_at: i64,
     pub updated_at: i64,
     pub started_at: i64,
+    pub deliver_for: i64,
+    pub expires_at: i64,
+    pub turns_at: Option<i64>,
     pub ended_at: Option<i64>,
     pub deleted_run: i64,
     pub purged_run: i64,
@@ -46,6 +49,7 @@ impl TryFrom<Activity> for Model {
     type Error = Error;
 
     fn try_from(row: Activity) -> Result<Self, Error> {
+        let turns_at = row.turns_at().map(|at| at.0);
         Ok(Model {
             key: row.key.0,
             workspace_id: row.workspace.0,
@@ -66,6 +70,9 @@ impl TryFrom<Activity> for Model {
             created_at: row.created_at.0,
             updated_at: row.updated_at.0,
             started_at: row.started_at.0,
+            deliver_for: codes::millis(row.deliver_for),
+            expires_at: row.expires_at.0,
+            turns_at,
             ended_at: row.ended_at.map(|at| at.0),
             deleted_run: row.deleted_run,
             purged_run: row.purged_run,
@@ -98,6 +105,8 @@ impl TryFrom<Model> for Activity {
             created_at: Time(model.created_at),
             updated_at: Time(model.updated_at),
             started_at: Time(model.started_at),
+            deliver_for: codes::span(model.deliver_for),
+            expires_at: Time(model.expires_at),
             ended_at: model.ended_at.map(Time),
             deleted_run: model.deleted_run,
             purged_run: model.purged_run,

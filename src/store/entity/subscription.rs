@@ -29,10 +29,12 @@ pub struct Model {
     pub reason: String,
     pub cause: i16,
     pub version: i64,
+    pub asked_at: i64,
     pub starts_begun: i32,
     pub start_doubt_until: Option<i64>,
     pub card_token_id: Option<Uuid>,
     pub card_id: Option<String>,
+    pub card_shown_since: Option<i64>,
     pub has_second: bool,
     pub second_token_id: Option<Uuid>,
     pub second_card_id: Option<String>,
@@ -96,10 +98,12 @@ impl From<Subscription> for Model {
             reason: row.reason.as_ref().map_or(String::new(), |reason| reason.word().to_owned()),
             cause: row.cause.code(),
             version: row.version,
+            asked_at: row.asked_at.0,
             starts_begun: row.starts_begun,
             start_doubt_until: row.start_doubt_until.map(|at| at.0),
             card_token_id: row.card.token.map(|id| id.0),
             card_id: row.card.device_activity_id,
+            card_shown_since: row.card.shown_since.map(|at| at.0),
             has_second,
             second_token_id: second.token.map(|id| id.0),
             second_card_id: second.device_activity_id,
@@ -150,6 +154,8 @@ impl TryFrom<Model> for Subscription {
         let second = Card {
             token: model.second_token_id.map(TokenId),
             device_activity_id: model.second_card_id,
+            // A card that is to be ended grows no older.
+            shown_since: None,
         };
         Ok(Subscription {
             id: SubscriptionId(model.id),
@@ -168,11 +174,13 @@ impl TryFrom<Model> for Subscription {
             reason: Reason::from_word(&model.reason),
             cause: Code::from_code(model.cause)?,
             version: model.version,
+            asked_at: Time(model.asked_at),
             starts_begun: model.starts_begun,
             start_doubt_until: model.start_doubt_until.map(Time),
             card: Card {
                 token: model.card_token_id.map(TokenId),
                 device_activity_id: model.card_id,
+                shown_since: model.card_shown_since.map(Time),
             },
             second: model.has_second.then_some(second),
             closed_card: model.closed_card_id,

@@ -151,7 +151,8 @@ fn an_update_is_kept_no_longer_than_its_content_is_good_for() {
     assert_eq!(ttl(Operation::Update, stale(5), now), Duration::from_mins(5));
     assert_eq!(ttl(Operation::Update, stale(60 * 24), now), END_TTL);
     assert_eq!(ttl(Operation::Update, Some(Time(0)), now), UPDATE_TTL);
-    assert_eq!(ttl(Operation::Start, stale(5), now), START_TTL);
+    assert_eq!(ttl(Operation::Start, stale(5), now), Duration::from_mins(5));
+    assert_eq!(ttl(Operation::Start, None, now), START_TTL);
     assert_eq!(ttl(Operation::End, stale(5), now), END_TTL);
 }
 

@@ -1,6 +1,7 @@
 //! Which run a token belongs to.
 
 use super::*;
+use crate::domain::activity::State as ActivityState;
 use crate::domain::samples::{activity, activity_type};
 
 const NOTHING: Claim<'static> =
