@@ -76,8 +76,8 @@ impl Times {
     }
 }
 
-/// Moves what an update says of the times. While the run is scheduled its begin may move, and its end moves along unless
-/// that is said too. A past time is taken: the run begins, or is over, with the next look.
+/// Moves what an update says of the times. While the run is scheduled its begin may move, and its end moves along
+/// unless that is said too. A past time is taken: the run begins, or is over, with the next look.
 pub fn reschedule(activity: &mut Activity, times: Times, now: Time) -> Result<()> {
     let is_scheduled = activity.state == State::Scheduled;
     if times.start_at.is_some() && !is_scheduled {

@@ -108,17 +108,7 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
     if is_scheduled {
         recipients.iter_mut().for_each(Recipient::wait);
     }
-    let expansion = Expansion {
-        id: ExpansionId::generate(),
-        activity: activity.key,
-        run,
-        workspace: asked.workspace,
-        verb: Verb::Start,
-        audience: asked.audience,
-        cursor: String::new(),
-        done: is_scheduled,
-        created_at: now,
-    };
+    let expansion = opening(&activity, asked.audience, now);
     let kind = if is_scheduled { EventKind::ActivityScheduled } else { EventKind::ActivityStarted };
     let change = Change {
         revisions: vec![asked.presentation.revision(&activity, Operation::Start, now)],
@@ -129,6 +119,21 @@ pub fn start(existing: Option<&Activity>, mut asked: Start, now: Time) -> Result
         ..Change::default()
     };
     Ok(Started { activity, adopted, change })
+}
+
+/// The audience of a start: looked for now, or when its run begins.
+fn opening(activity: &Activity, audience: Audience, now: Time) -> Expansion {
+    Expansion {
+        id: ExpansionId::generate(),
+        activity: activity.key,
+        run: activity.run,
+        workspace: activity.workspace,
+        verb: Verb::Start,
+        audience,
+        cursor: String::new(),
+        done: activity.state == State::Scheduled,
+        created_at: now,
+    }
 }
 
 /// Both, or everything that is wrong with either: a caller mends all of it at once.

@@ -152,7 +152,7 @@ async fn a_scheduled_run_begins_at_its_time_for_who_is_there_then() {
     day.update(UpdateActivityRequest { alert: Some(alert()), ..update(FLIGHT, "Check-in") }).await;
     at_rest(day.world.database()).await;
     assert!(day.world.subscriptions(FLIGHT, None).await.is_empty(), "nobody has it yet");
-    day.time.advance(HOUR - MINUTE).await;
+    day.time.advance(59 * MINUTE).await;
     at_rest(day.world.database()).await;
     assert_eq!(caller.activity(FLIGHT).await.state(), ActivityState::Scheduled);
     day.time.advance(MINUTE).await;

@@ -1,3 +1,5 @@
+//! When runs begin and are over, and what moves that.
+
 use super::*;
 use crate::domain::samples::{NOW, activity, at};
 
