@@ -132,9 +132,7 @@ impl Dispatcher {
             let (asked, answer) = (Arc::clone(&asked), answer.clone());
             Box::pin(async move {
                 match answer {
-                    Ok(Done::Created(id)) => {
-                        steps::settle_creation(tx, &asked, Ok(id), now).await
-                    }
+                    Ok(Done::Created(id)) => steps::settle_creation(tx, &asked, Ok(id), now).await,
                     Ok(_) => steps::settle_deletion(tx, &asked, Ok(()), now).await,
                     Err(refusal) if matches!(asked.errand(), Some(Errand::Create(_))) => {
                         steps::settle_creation(tx, &asked, Err(refusal), now).await

@@ -33,11 +33,7 @@ pub struct NewChannel {
 }
 
 /// Has Apple create a channel.
-pub async fn create(
-    service: &Service,
-    call: &Call,
-    new: NewChannel,
-) -> Result<Answered<Channel>> {
+pub async fn create(service: &Service, call: &Call, new: NewChannel) -> Result<Answered<Channel>> {
     let workspace = call.workspace;
     let done = service
         .mutate(call, move |tx, now| Box::pin(create_within(tx, workspace, new, now)))

@@ -38,11 +38,7 @@ pub async fn put_all(tx: &Tx, rows: Vec<Channel>) -> Result<()> {
 }
 
 /// One of a workspace.
-pub async fn find(
-    on: &impl On,
-    workspace: WorkspaceId,
-    id: ChannelId,
-) -> Result<Option<Channel>> {
+pub async fn find(on: &impl On, workspace: WorkspaceId, id: ChannelId) -> Result<Option<Channel>> {
     let query = Entity::find_by_id(id.0).filter(Column::WorkspaceId.eq(workspace.0));
     query.one(&on.handle().db).await?.map(Channel::try_from).transpose()
 }

@@ -114,9 +114,8 @@ pub async fn settle_survey(
         let known: HashSet<String> =
             channels::known_all_workspaces(tx, survey, &ids).await?.into_iter().collect();
         let new = found.iter().filter(|(id, _)| !known.contains(id));
-        let new = new.map(|(id, policy)| {
-            Channel::new(survey.clone(), *policy, Some(id.clone()), now)
-        });
+        let new =
+            new.map(|(id, policy)| Channel::new(survey.clone(), *policy, Some(id.clone()), now));
         channels::put_all(tx, new.collect()).await?;
     }
     channel_surveys::put(tx, row.done(is_more, now)).await

@@ -124,10 +124,8 @@ fn request(
 ) -> Option<(Request<()>, Bytes)> {
     let (method, path, channel_id, body) = match &call.errand {
         Errand::Create(policy) => {
-            let config = Config {
-                message_storage_policy: number(*policy),
-                push_type: PUSH_TYPE.to_owned(),
-            };
+            let config =
+                Config { message_storage_policy: number(*policy), push_type: PUSH_TYPE.to_owned() };
             (Method::POST, "channels", None, serde_json::to_vec(&config).ok()?)
         }
         Errand::Read(id) => (Method::GET, "channels", Some(id), Vec::new()),

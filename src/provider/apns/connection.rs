@@ -284,7 +284,9 @@ impl Vital {
 
     /// Apple judges the provider token before anything else, so these answers show that it was accepted.
     fn prove(&self, status: u16) {
-        if matches!(status, 200 | 201 | 204 | 400 | 410 | 413) && !self.proven.swap(true, Ordering::AcqRel) {
+        if matches!(status, 200 | 201 | 204 | 400 | 410 | 413)
+            && !self.proven.swap(true, Ordering::AcqRel)
+        {
             self.changed.notify_waiters();
         }
     }

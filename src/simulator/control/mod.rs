@@ -3,8 +3,10 @@
 //! May import `proto` and the rest of `simulator`. It decides nothing itself, so that a test in the same process and
 //! one over the wire see the same simulator.
 
+mod refusal;
 mod watch;
 
+use super::channels;
 use super::hub::Hub;
 use super::phone::{Phone, Refusal};
 use crate::proto::FILE_DESCRIPTOR_SET;
@@ -59,19 +61,6 @@ pub(super) async fn serve(socket: TcpListener, info: GetInfoResponse, hub: Arc<H
 impl Control {
     fn phone(&self, phone_id: &str) -> Result<Phone, Status> {
         Ok(self.hub.phone(phone_id).ok_or(Refusal::NotFound("such phone"))?)
-    }
-}
-
-impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
-        let message = refusal.to_string();
-        match refusal {
-            Refusal::Invalid(_) => Status::invalid_argument(message),
-            Refusal::NotFound(_) => Status::not_found(message),
-            Refusal::Exists => Status::already_exists(message),
-            Refusal::Limit(_) => Status::resource_exhausted(message),
-            Refusal::Forbidden(_) => Status::failed_precondition(message),
-        }
     }
 }
 
@@ -333,6 +322,51 @@ impl SimulatorService for Control {
         let record = self.hub.record();
         let (pushes, received) = (record.list(request.get_ref()), record.received());
         answer(proto::ListPushesResponse { pushes, received })
+    }
+
+    async fn create_channel(
+        &self,
+        request: Request<proto::CreateChannelRequest>,
+    ) -> Answer<proto::CreateChannelResponse> {
+        let channel_id = channels::create(request.get_ref(), &self.hub)?;
+        let channel = channels::get(&channel_id, &self.hub);
+        answer(proto::CreateChannelResponse { channel })
+    }
+
+    async fn delete_channel(
+        &self,
+        request: Request<proto::DeleteChannelRequest>,
+    ) -> Answer<proto::DeleteChannelResponse> {
+        if !self.hub.channels().delete(&request.get_ref().channel_id) {
+            return Err(Refusal::NotFound("such channel").into());
+        }
+        answer(proto::DeleteChannelResponse {})
+    }
+
+    async fn set_broadcast_capability(
+        &self,
+        request: Request<proto::SetBroadcastCapabilityRequest>,
+    ) -> Answer<proto::SetBroadcastCapabilityResponse> {
+        let request = request.get_ref();
+        self.hub.channels().set_capability(&request.bundle_id, request.enabled);
+        answer(proto::SetBroadcastCapabilityResponse {})
+    }
+
+    async fn list_channels(
+        &self,
+        request: Request<proto::ListChannelsRequest>,
+    ) -> Answer<proto::ListChannelsResponse> {
+        let channels = channels::list(request.get_ref(), &self.hub);
+        answer(proto::ListChannelsResponse { channels })
+    }
+
+    async fn list_broadcasts(
+        &self,
+        request: Request<proto::ListBroadcastsRequest>,
+    ) -> Answer<proto::ListBroadcastsResponse> {
+        let channels = self.hub.channels();
+        let (broadcasts, received) = (channels.broadcasts(request.get_ref()), channels.received());
+        answer(proto::ListBroadcastsResponse { broadcasts, received })
     }
 
     async fn list_fcm_sends(
