@@ -209,6 +209,11 @@ impl Simulator {
         format!("https://{}", self.production.management)
     }
 
+    /// Where channels are managed: the sandbox's, and production's.
+    pub fn manage_urls(&self) -> (String, String) {
+        (self.sandbox_manage_url(), self.production_manage_url())
+    }
+
     /// Where the control API listens, without TLS.
     pub fn control_address(&self) -> SocketAddr {
         self.control

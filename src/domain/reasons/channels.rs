@@ -18,8 +18,9 @@ const OURS: &str = "A fault of Tidings; please report it.";
 const PASSING: &str = "Apple has a passing fault; it is tried again.";
 const NEW_CONNECTION: &str = "Apple closes the connection; it is tried again over a new one.";
 const NO_CERTIFICATES: &str = "Live Activities take keys, not certificates; upload a .p8 key.";
-const UNREACHABLE: &str = "Apple could not be reached or did not answer; it is tried again. Check name resolution, and \
-     that a firewall lets the ports 2195 (sandbox) and 2196 (production) through.";
+const UNREACHABLE: &str = "Apple could not be reached or did not answer; it is tried again. Check \
+    name resolution, and that a firewall lets the ports 2195 (sandbox) and 2196 (production) \
+    through.";
 
 /// Apple's word for a channel that it does not have.
 pub const NOT_REGISTERED: &str = "ChannelNotRegistered";

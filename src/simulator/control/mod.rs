@@ -3,6 +3,7 @@
 //! May import `proto` and the rest of `simulator`. It decides nothing itself, so that a test in the same process and
 //! one over the wire see the same simulator.
 
+mod look;
 mod refusal;
 mod watch;
 
@@ -15,18 +16,13 @@ use crate::proto::simulator_v1::simulator_service_server::{
 };
 use crate::proto::simulator_v1::{self as proto, GetInfoResponse, WatchPhonesResponse};
 use futures::Stream;
-use std::ops::Bound;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status};
 
-const PAGE_MAX: usize = 1_000;
-/// How long one call may wait.
-const WAIT_MAX: Duration = Duration::from_mins(5);
 /// Phones on their way to one watcher.
 const WATCH_QUEUE: usize = 16;
 
@@ -161,14 +157,7 @@ impl SimulatorService for Control {
         &self,
         request: Request<proto::ListPhonesRequest>,
     ) -> Answer<proto::ListPhonesResponse> {
-        let request = request.into_inner();
-        let size = usize::try_from(request.page_size).unwrap_or(0);
-        let size = if size == 0 { PAGE_MAX } else { size.min(PAGE_MAX) };
-        let after = (Bound::Excluded(request.after_phone_id), Bound::Unbounded);
-        let phones: Vec<Phone> =
-            self.hub.phones().range(after).take(size).map(|(_, phone)| phone.clone()).collect();
-        let phones = phones.iter().map(Phone::snapshot).collect();
-        answer(proto::ListPhonesResponse { phones })
+        answer(self.page_of_phones(request.into_inner()))
     }
 
     type WatchPhonesStream =
@@ -395,16 +384,7 @@ impl SimulatorService for Control {
         &self,
         request: Request<proto::GetFaultRequest>,
     ) -> Answer<proto::GetFaultResponse> {
-        let request = request.into_inner();
-        let timeout = request.timeout.and_then(|timeout| Duration::try_from(timeout).ok());
-        let status = || self.hub.faults().status(request.fault_id);
-        let reached = || {
-            status()
-                .is_none_or(|fault| fault.hits >= request.hits && fault.holding >= request.holding)
-        };
-        self.hub.wait_for(timeout.unwrap_or_default().min(WAIT_MAX), reached).await;
-        let fault = status().ok_or(Refusal::NotFound("such fault"))?;
-        answer(proto::GetFaultResponse { fault: Some(fault) })
+        answer(self.fault_reached(request.into_inner()).await?)
     }
 
     async fn release_fault(
