@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::provider::apns::{ChannelCall, Done};
 use crate::store::{self, Lane, Tx};
 use futures::future::BoxFuture;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -176,7 +176,7 @@ impl Dispatcher {
         };
         // After Apple's list: who has got a channel meanwhile is known by now, or still asks for it.
         let elsewhere = store::channels::elsewhere_all_workspaces(self.reader(), survey).await;
-        let elsewhere: HashSet<String> = elsewhere.map_err(failed)?.into_iter().collect();
+        let elsewhere: BTreeSet<String> = elsewhere.map_err(failed)?.into_iter().collect();
         let differences = compare(&rows, &elsewhere, &listed);
         let is_more = differences.unknown.len() > FOUND_AT_ONCE;
         let mut found = Vec::new();

@@ -7,7 +7,7 @@ use super::channel::{Channel, State};
 use super::ids::{AppId, WorkspaceId};
 use super::push::Environment;
 use crate::clock::Time;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 /// How often Apple's list is looked at.
@@ -74,7 +74,7 @@ impl Survey {
 }
 
 /// Compares Apple's list with the rows from before it was asked for, and with the ids that other tenants know.
-pub fn compare(rows: &[Channel], elsewhere: &HashSet<String>, listed: &[String]) -> Differences {
+pub fn compare(rows: &[Channel], elsewhere: &BTreeSet<String>, listed: &[String]) -> Differences {
     let known: HashSet<&str> = rows.iter().filter_map(|row| row.apple_id.as_deref()).collect();
     let at_apple: HashSet<&str> = listed.iter().map(String::as_str).collect();
     let is_unknown = |id: &&&str| !known.contains(**id) && !elsewhere.contains(**id);

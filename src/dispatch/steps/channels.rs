@@ -63,16 +63,14 @@ pub async fn settle_deletion(
     let row = channels::hold_all_workspaces(tx, asked.id).await?;
     let Some(row) = row.filter(|row| row.claim == asked.claim) else { return Ok(()) };
     let (app, environment, doubts) = (row.app, row.environment, row.doubts);
-    match row.deleted(answer, now) {
-        Some(row) => channels::put(tx, row).await,
-        None => {
-            channels::delete(tx, asked.id).await?;
-            if doubts > 0 {
-                channel_surveys::bring_forward(tx, app, environment, now).await?;
-            }
-            Ok(())
-        }
+    if let Some(row) = row.deleted(answer, now) {
+        return channels::put(tx, row).await;
     }
+    channels::delete(tx, asked.id).await?;
+    if doubts > 0 {
+        channel_surveys::bring_forward(tx, app, environment, now).await?;
+    }
+    Ok(())
 }
 
 /// Takes a survey upon this process, for at most so long; none where another one has.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::domain::channel_survey::{SURVEY_INTERVAL, compare};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 const NOW: Time = Time(1_790_000_000_000);
 const SPAN: Duration = Duration::from_secs(30);
@@ -91,11 +91,11 @@ fn a_deletion_is_asked_for_until_apple_has_it_no_more() {
 fn apples_list_and_our_rows_are_compared() {
     let (ours, missing, asked_for) = (active("ours"), active("missing"), wanted());
     let rows = [ours, missing.clone(), asked_for];
-    let elsewhere = HashSet::from(["other tenant's".to_owned()]);
+    let elsewhere = BTreeSet::from(["other tenant's".to_owned()]);
     let listed = ["other tenant's", "ours", "unknown"].map(str::to_owned);
     let differences = compare(&rows, &elsewhere, &listed);
     assert_eq!(differences.unknown, ["unknown"]);
-    assert_eq!(differences.gone, [missing.clone()]);
+    assert_eq!(differences.gone, std::slice::from_ref(&missing));
     let gone = missing.gone(NOW);
     assert_eq!((gone.state, gone.unwanted(NOW)), (State::Failed, None));
 }

@@ -95,7 +95,9 @@ impl Apns {
                 .ok_or_else(|| ours(CHANNEL_ANSWER_UNREADABLE))?;
             let Some(exchange) = slot.connection.write(head, body).await else { continue };
             let reply = exchange.reply(config.request_timeout(), ANSWER_BYTES_MAX).await;
-            let answer = reply.map_err(unanswered).and_then(|reply| read(&call.errand, &reply));
+            let answer = reply
+                .map_err(|outcome| unanswered(&outcome))
+                .and_then(|reply| read(&call.errand, &reply));
             if let Err(refusal) = &answer {
                 self.learn(&slot.connection, &signer, refusal);
             }
@@ -185,7 +187,7 @@ fn refusal(status: u16, headers: &HeaderMap, body: &[u8]) -> Refusal {
     Refusal { reason, class, is_doubtful, retry_after }
 }
 
-fn unanswered(outcome: Outcome) -> Refusal {
+fn unanswered(outcome: &Outcome) -> Refusal {
     match outcome {
         Outcome::Unknown { reason } => Refusal { is_doubtful: true, ..ours(reason) },
         Outcome::NotSent { reason } => ours(reason),

@@ -40,8 +40,8 @@ pub(crate) struct Channel {
 
 /// All channels, and the newest broadcasts.
 pub(crate) struct Channels {
-    channels: BTreeMap<String, Channel>,
-    channels_max: usize,
+    known: BTreeMap<String, Channel>,
+    of_app_max: usize,
     without_capability: BTreeSet<String>,
     broadcasts: VecDeque<Broadcast>,
     broadcasts_max: usize,
@@ -69,10 +69,10 @@ impl Policy {
 
 impl Channels {
     /// No channels; every app may have some.
-    pub(crate) fn new(channels_max: usize, broadcasts_max: usize) -> Self {
+    pub(crate) fn new(of_app_max: usize, broadcasts_max: usize) -> Self {
         Self {
-            channels: BTreeMap::new(),
-            channels_max,
+            known: BTreeMap::new(),
+            of_app_max,
             without_capability: BTreeSet::new(),
             broadcasts: VecDeque::new(),
             broadcasts_max: broadcasts_max.max(1),
@@ -86,7 +86,7 @@ impl Channels {
             self.without_capability.remove(bundle_id);
         } else {
             self.without_capability.insert(bundle_id.to_owned());
-            self.channels.retain(|_, channel| channel.bundle_id != bundle_id);
+            self.known.retain(|_, channel| channel.bundle_id != bundle_id);
         }
     }
 
@@ -97,19 +97,19 @@ impl Channels {
 
     /// Whether an app may have one more channel in a world.
     pub(crate) fn has_room(&self, world: World, bundle_id: &str) -> bool {
-        self.of_app(world, bundle_id).count() < self.channels_max
+        self.of_app(world, bundle_id).count() < self.of_app_max
     }
 
     /// Makes a channel and returns its id.
     pub(crate) fn create(&mut self, channel: Channel) -> String {
         let channel_id = BASE64_STANDARD.encode(Uuid::new_v4().as_bytes());
-        self.channels.insert(channel_id.clone(), channel);
+        self.known.insert(channel_id.clone(), channel);
         channel_id
     }
 
     /// A channel of any app.
     pub(crate) fn get(&self, channel_id: &str) -> Option<&Channel> {
-        self.channels.get(channel_id)
+        self.known.get(channel_id)
     }
 
     /// A channel of an app in a world, as requests name it.
@@ -124,14 +124,14 @@ impl Channels {
         if !is_legal {
             return Err(Refusal::new("BadChannelId"));
         }
-        let channel = self.channels.get(channel_id);
+        let channel = self.known.get(channel_id);
         let channel = channel.filter(|it| it.world == world && it.bundle_id == bundle_id);
         channel.ok_or_else(|| Refusal::new("ChannelNotRegistered"))
     }
 
     /// Deletes a channel; false if there is none.
     pub(crate) fn delete(&mut self, channel_id: &str) -> bool {
-        self.channels.remove(channel_id).is_some()
+        self.known.remove(channel_id).is_some()
     }
 
     /// The ids of an app's channels in a world.
@@ -140,13 +140,13 @@ impl Channels {
     }
 
     fn of_app(&self, world: World, bundle_id: &str) -> impl Iterator<Item = (&String, &Channel)> {
-        self.channels.iter().filter(move |(_, it)| it.world == world && it.bundle_id == bundle_id)
+        self.known.iter().filter(move |(_, it)| it.world == world && it.bundle_id == bundle_id)
     }
 
     /// A page of channels.
     pub(crate) fn list(&self, request: &ListChannelsRequest) -> Vec<(String, Channel)> {
         let any_world = request.world() == World::Unspecified;
-        self.channels
+        self.known
             .iter()
             .filter(|(id, _)| **id > request.after_channel_id)
             .filter(|(_, it)| any_world || it.world == request.world())

@@ -225,7 +225,7 @@ impl Connection {
 
     fn meet(&self, arrived: &Arrived) -> Option<Met> {
         let taken = arrived.verdict.as_ref().ok()?;
-        let (service, token, phone_id, wish) = match taken {
+        let (service, target, phone_id, wish) = match taken {
             Taken::Push { request, entry } => {
                 (FaultService::Apns, request.token.as_str(), &*entry.phone_id, None)
             }
@@ -237,7 +237,7 @@ impl Connection {
             }
         };
         let (world, body) = (self.place.world, &arrived.body);
-        let candidate = Candidate { service, token, phone_id, world, body, wish };
+        let candidate = Candidate { service, token: target, phone_id, world, body, wish };
         let met = self.hub().faults().meet(&candidate)?;
         self.note_fault(arrived, met.id);
         Some(met)

@@ -222,7 +222,8 @@ impl State {
         }
         let channel_id = &request.channel_id;
         let may_follow = self.android.is_none() && self.knows_channels();
-        if !channel_id.is_empty() && !(may_follow && self.has_channel(channel_id, hub)) {
+        let is_there = channel_id.is_empty() || self.has_channel(channel_id, hub);
+        if !is_there || (!may_follow && !channel_id.is_empty()) {
             return forbidden("the system knows no channels, or the app has no such channel");
         }
         template::decode(&template.attributes, Some(&request.attributes_json))

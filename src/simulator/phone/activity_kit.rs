@@ -151,12 +151,14 @@ impl State {
         if followers.is_empty() {
             return refuse(DropReason::CardClosed, "no card that lives follows the channel");
         }
-        followers.iter().fold(Ok(()), |taken, card_id| {
-            taken.and(match push.payload.event {
+        let mut taken = Ok(());
+        for card_id in &followers {
+            taken = taken.and(match push.payload.event {
                 Event::End => self.end(push, card_id),
                 Event::Start | Event::Update => self.update(push, card_id),
-            })
-        })
+            });
+        }
+        taken
     }
 
     pub(super) fn live_cards(&self) -> usize {

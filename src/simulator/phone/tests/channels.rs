@@ -1,7 +1,7 @@
 //! Cards that follow a channel.
 
 use crate::proto::simulator_v1::{
-    CardState, DropReason, ListBroadcastsRequest, ListChannelsRequest, StartActivityRequest,
+    CardState, Drop, DropReason, ListBroadcastsRequest, ListChannelsRequest, StartActivityRequest,
 };
 use crate::simulator::Phone;
 use crate::simulator::sender::{Sender, World, start_token};
@@ -81,7 +81,7 @@ async fn a_broadcast_that_is_not_newer_or_starts_is_dropped() {
     world.publish(&mut sender, &channel_id, &world.update(0, "C1")).await;
     world.publish(&mut sender, &channel_id, &world.start()).await;
     let seen = phone.snapshot();
-    let reasons: Vec<DropReason> = seen.drops.iter().map(|dropped| dropped.reason()).collect();
+    let reasons: Vec<DropReason> = seen.drops.iter().map(Drop::reason).collect();
     assert_eq!(reasons, [DropReason::TimestampNotNewer, DropReason::WrongTokenKind]);
     assert_eq!((seen.cards.len(), seen.cards[0].shown.len()), (1, 1));
 }
