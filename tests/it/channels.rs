@@ -3,6 +3,8 @@
 use crate::calls::{Caller, refused};
 use crate::harness::{BUNDLE, PATIENCE, World};
 use std::time::{Duration, Instant};
+use tidings::domain::channel::{self as stored, CHANNELS_MAX};
+use tidings::domain::ids::ChannelId;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::simulator_v1::fault::Action;
 use tidings::proto::v1::{
@@ -10,6 +12,7 @@ use tidings::proto::v1::{
     CreateWorkspaceRequest, DeleteAppRequest, DeleteChannelRequest, GetChannelRequest,
     ListChannelsRequest, ReasonClass,
 };
+use tidings::store::{Lane, channels};
 use tonic::Code;
 
 impl Caller {
@@ -230,6 +233,41 @@ async fn a_channel_outlives_a_restart_and_what_was_begun_goes_on() {
     assert_eq!(all[0], kept);
     assert_eq!(all[1].channel_id, waiting.channel_id);
     assert_eq!(world.at_apple().len(), 2, "one each");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ten_thousandth_channel_is_the_last_by_our_count_or_by_apples() {
+    let world = World::start().await;
+    world.channel_fault("create", false, refusal(400, "CannotCreateChannelConfig"));
+    let full = world.create().await;
+    let problem = full.problem.expect("a problem");
+    assert_eq!(problem.reason, "CannotCreateChannelConfig");
+    assert!(problem.remedy.contains("10,000"), "{}", problem.remedy);
+    let first = world.channel(ChannelStoragePolicy::None).await;
+    let id = first.channel_id.parse().expect("an id");
+    let filled = world.server.store().write(Lane::Accept, move |tx| {
+        Box::pin(async move {
+            let first = channels::hold_all_workspaces(tx, id).await?.expect("a row");
+            let others = (1..CHANNELS_MAX).map(|number| stored::Channel {
+                id: ChannelId::generate(),
+                apple_id: Some(format!("number {number}")),
+                ..first.clone()
+            });
+            channels::put_all(tx, others.collect()).await
+        })
+    });
+    filled.await.expect("filled");
+    let wanted = world.wanted(ChannelStoragePolicy::None);
+    let refused = refused(world.caller().channels().create_channel(wanted).await);
+    assert_eq!((refused.code, refused.reason.as_str()), (Code::ResourceExhausted, "LIMIT_REACHED"));
+    let quota = refused.details.quota_failure().expect("a quota").violations[0].clone();
+    assert_eq!(quota.subject, world.app_id);
+    let elsewhere = CreateChannelRequest {
+        environment: ApnsEnvironment::Production.into(),
+        ..world.wanted(ChannelStoragePolicy::None)
+    };
+    world.caller().channels().create_channel(elsewhere).await.expect("another world's count");
     world.stop().await;
 }
 

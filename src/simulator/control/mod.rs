@@ -332,13 +332,13 @@ impl SimulatorService for Control {
         answer(proto::DeleteChannelResponse {})
     }
 
-    async fn set_broadcast_capability(
+    async fn set_broadcasting(
         &self,
-        request: Request<proto::SetBroadcastCapabilityRequest>,
-    ) -> Answer<proto::SetBroadcastCapabilityResponse> {
+        request: Request<proto::SetBroadcastingRequest>,
+    ) -> Answer<proto::SetBroadcastingResponse> {
         let request = request.get_ref();
         self.hub.channels().set_capability(&request.bundle_id, request.enabled);
-        answer(proto::SetBroadcastCapabilityResponse {})
+        answer(proto::SetBroadcastingResponse {})
     }
 
     async fn list_channels(

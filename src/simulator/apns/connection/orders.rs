@@ -1,7 +1,7 @@
 //! What comes over a connection about channels, and where each request is recorded.
 //!
-//! May import `clock`, `proto` and the rest of `simulator`. Broadcasts are recorded apart from pushes; the management of
-//! channels leaves no record but the channels.
+//! May import `clock`, `proto` and the rest of `simulator`. Broadcasts are recorded apart from pushes; the management
+//! of channels leaves no record but the channels.
 
 use super::super::order::{self, BROADCAST_BYTES_MAX, Door, Order, Success};
 use super::super::reason::Refusal;
