@@ -25,7 +25,7 @@ enum Command {
     /// Keeps the API keys of a running server.
     Keys(cli::keys::Keys),
     /// Stands in for Apple and Google, with phones, for trying things out.
-    Simulator(cli::simulator::Simulator),
+    Simulator(Box<cli::simulator::Simulator>),
     /// Flies one flight: server, simulator and phones in one process, no account needed.
     Demo(cli::demo::Demo),
 }

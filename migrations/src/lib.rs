@@ -14,6 +14,7 @@ mod m0004_subscriptions;
 mod m0005_log;
 mod m0006_system;
 mod m0007_segments;
+mod m0008_channels;
 mod tables;
 
 /// Every migration, in order.
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_log::Migration),
             Box::new(m0006_system::Migration),
             Box::new(m0007_segments::Migration),
+            Box::new(m0008_channels::Migration),
         ]
     }
 }

@@ -20,6 +20,8 @@ pub enum Ring {
     Work,
     /// An activity, or how far it has come.
     Activity(ActivityKey),
+    /// A channel: something is wanted of it, or Apple has answered.
+    Channels,
 }
 
 /// The bell of one process. Clones are the same bell.
@@ -31,6 +33,7 @@ pub struct Bus {
 #[derive(Debug)]
 struct Shared {
     work: watch::Sender<()>,
+    channels: watch::Sender<()>,
     activities: Mutex<HashMap<ActivityKey, Listeners>>,
     activities_max: usize,
 }
@@ -42,7 +45,7 @@ struct Listeners {
     count: usize,
 }
 
-/// Listens for work.
+/// Listens for work, or to channels.
 #[derive(Debug)]
 pub struct WorkListener {
     rings: watch::Receiver<()>,
@@ -71,8 +74,8 @@ impl Bus {
     }
 
     fn with_activities_max(activities_max: usize) -> Self {
-        let shared =
-            Shared { work: watch::Sender::new(()), activities: Mutex::default(), activities_max };
+        let (work, channels) = (watch::Sender::new(()), watch::Sender::new(()));
+        let shared = Shared { work, channels, activities: Mutex::default(), activities_max };
         Self { shared: Arc::new(shared) }
     }
 
@@ -81,6 +84,9 @@ impl Bus {
         match ring {
             Ring::Work => {
                 self.shared.work.send_replace(());
+            }
+            Ring::Channels => {
+                self.shared.channels.send_replace(());
             }
             Ring::Activity(key) => {
                 if let Some(listeners) = self.shared.lock().get(&key) {
@@ -93,6 +99,11 @@ impl Bus {
     /// Listens for work. Rings from now on are heard.
     pub fn subscribe_work(&self) -> WorkListener {
         WorkListener { rings: self.shared.work.subscribe(), _shared: Arc::clone(&self.shared) }
+    }
+
+    /// Listens to all channels. Rings from now on are heard: subscribe first, then read what there is.
+    pub fn subscribe_channels(&self) -> WorkListener {
+        WorkListener { rings: self.shared.channels.subscribe(), _shared: Arc::clone(&self.shared) }
     }
 
     /// Listens to an activity. Rings from now on are heard: subscribe first, then read what there is.

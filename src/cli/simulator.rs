@@ -20,6 +20,18 @@ pub(crate) struct Simulator {
     /// Where the world of the App Store's builds listens
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2198")]
     production_listen: SocketAddr,
+    /// Where broadcasts in the sandbox may go, beside its APNs
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2202")]
+    sandbox_broadcast_listen: SocketAddr,
+    /// Where broadcasts in production may go, beside its APNs
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2203")]
+    production_broadcast_listen: SocketAddr,
+    /// Where channels of the sandbox are managed
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2195")]
+    sandbox_manage_listen: SocketAddr,
+    /// Where channels of production are managed
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2196")]
+    production_manage_listen: SocketAddr,
     /// Where FCM and Google's access tokens listen, with TLS and without
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:2199")]
     fcm_listen: SocketAddr,
@@ -37,6 +49,10 @@ pub(crate) async fn run(options: &Simulator, flags: &Flags) -> anyhow::Result<Ex
         control_listen: options.listen,
         sandbox_listen: options.sandbox_listen,
         production_listen: options.production_listen,
+        sandbox_broadcast_listen: options.sandbox_broadcast_listen,
+        production_broadcast_listen: options.production_broadcast_listen,
+        sandbox_manage_listen: options.sandbox_manage_listen,
+        production_manage_listen: options.production_manage_listen,
         fcm_listen: options.fcm_listen,
         ..simulator::Config::default()
     };
@@ -49,6 +65,8 @@ pub(crate) async fn run(options: &Simulator, flags: &Flags) -> anyhow::Result<Ex
     println!("Point a server at it with:");
     println!("  TIDINGS__APNS__SANDBOX_URL={}", simulator.sandbox_url());
     println!("  TIDINGS__APNS__PRODUCTION_URL={}", simulator.production_url());
+    println!("  TIDINGS__APNS__SANDBOX_MANAGE_URL={}", simulator.sandbox_manage_url());
+    println!("  TIDINGS__APNS__PRODUCTION_MANAGE_URL={}", simulator.production_manage_url());
     println!("  TIDINGS__APNS__CA_FILE={}", options.ca_file.display());
     println!("  TIDINGS__FCM__BASE_URL={}", simulator.fcm_url());
     println!("  TIDINGS__FCM__TOKEN_URL={}", simulator.fcm_token_url());

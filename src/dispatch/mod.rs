@@ -7,6 +7,7 @@
 //! turn ──> mark ──> expand ──> claim ──> send (begin starts, push) ──> settle slices ──> finish
 //! ```
 
+mod channels;
 mod claims;
 mod credentials;
 mod expand;
@@ -70,6 +71,7 @@ struct Shared {
     claims: claims::Claims,
     shards: Arc<Semaphore>,
     unsettled: Arc<Semaphore>,
+    questions: Arc<Semaphore>,
     credentials: credentials::Cache,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -105,6 +107,7 @@ impl Dispatcher {
             claims: claims::Claims::default(),
             shards: Arc::new(Semaphore::new(SHARDS_AT_ONCE)),
             unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
+            questions: Arc::new(Semaphore::new(channels::QUESTIONS_AT_ONCE)),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };
@@ -116,6 +119,7 @@ impl Dispatcher {
         // Whoever waits for the last task waits for this, too: it may be about to claim something.
         let _running = self.shared.tasks.token();
         self.keep_leases();
+        self.keep_channels();
         let mut bell = self.shared.bus.subscribe_work();
         while !self.shared.stop.is_cancelled() {
             let pause = match self.step().await {

@@ -102,6 +102,10 @@ id!(
     ExpansionId, "exp"
 );
 id!(
+    /// A broadcast channel; Apple has an id of its own for it.
+    ChannelId, "chn"
+);
+id!(
     /// One process of the server, from its start to its end.
     ReplicaId, "rep"
 );

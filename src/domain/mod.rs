@@ -6,6 +6,8 @@ pub mod activity_type;
 pub mod apply;
 pub mod asked;
 pub mod change;
+pub mod channel;
+pub mod channel_survey;
 pub mod close;
 pub mod content;
 pub mod deletion;

@@ -6,6 +6,7 @@
 
 mod own;
 
+pub mod channels;
 pub mod fcm;
 
 pub use own::*;

@@ -107,12 +107,14 @@ pub enum Scope {
     DeliveriesRead,
     SegmentsWrite,
     SegmentsRead,
+    ChannelsWrite,
+    ChannelsRead,
     Admin,
 }
 
 impl Scope {
     /// Every scope.
-    pub const ALL: [Scope; 8] = [
+    pub const ALL: [Scope; 10] = [
         Scope::ActivitiesWrite,
         Scope::ActivitiesRead,
         Scope::DevicesWrite,
@@ -120,6 +122,8 @@ impl Scope {
         Scope::DeliveriesRead,
         Scope::SegmentsWrite,
         Scope::SegmentsRead,
+        Scope::ChannelsWrite,
+        Scope::ChannelsRead,
         Scope::Admin,
     ];
 
@@ -133,6 +137,8 @@ impl Scope {
             Scope::DeliveriesRead => "deliveries:read",
             Scope::SegmentsWrite => "segments:write",
             Scope::SegmentsRead => "segments:read",
+            Scope::ChannelsWrite => "channels:write",
+            Scope::ChannelsRead => "channels:read",
             Scope::Admin => "admin",
         }
     }
@@ -149,6 +155,7 @@ impl Scope {
             || (self == Scope::ActivitiesWrite && needed == Scope::ActivitiesRead)
             || (self == Scope::DevicesWrite && needed == Scope::DevicesRead)
             || (self == Scope::SegmentsWrite && needed == Scope::SegmentsRead)
+            || (self == Scope::ChannelsWrite && needed == Scope::ChannelsRead)
     }
 }
 

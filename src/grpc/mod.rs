@@ -8,6 +8,7 @@ mod activity_types;
 mod api_keys;
 mod apps;
 pub mod auth;
+mod channels;
 mod config;
 pub mod convert;
 mod credentials;

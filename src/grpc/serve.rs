@@ -13,6 +13,7 @@ use tonic::transport::Server;
 use v1::activity_type_service_server::ActivityTypeServiceServer;
 use v1::api_key_service_server::ApiKeyServiceServer;
 use v1::app_service_server::AppServiceServer;
+use v1::channel_service_server::ChannelServiceServer;
 use v1::delivery_service_server::DeliveryServiceServer;
 use v1::device_service_server::DeviceServiceServer;
 use v1::live_activity_service_server::LiveActivityServiceServer;
@@ -30,12 +31,13 @@ const PENDING_RESETS_MAX: usize = 20;
 const HEADERS_BYTES_MAX: u32 = 16 * 1024;
 
 /// What reflection shows: the public services, not those of the simulator in the same binary.
-const SERVICES: [&str; 9] = [
+const SERVICES: [&str; 10] = [
     "tidings.v1.LiveActivityService",
     "tidings.v1.DeviceService",
     "tidings.v1.DeliveryService",
     "tidings.v1.ActivityTypeService",
     "tidings.v1.SegmentService",
+    "tidings.v1.ChannelService",
     "tidings.v1.WorkspaceService",
     "tidings.v1.AppService",
     "tidings.v1.ApiKeyService",
@@ -81,6 +83,7 @@ pub async fn serve(
         .add_service(DeliveryServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(ActivityTypeServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(SegmentServiceServer::new(edge.clone()).max_decoding_message_size(limit))
+        .add_service(ChannelServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(WorkspaceServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(AppServiceServer::new(edge.clone()).max_decoding_message_size(limit))
         .add_service(ApiKeyServiceServer::new(edge).max_decoding_message_size(limit))

@@ -6,7 +6,7 @@ use crate::domain::platform::{Build, DataKeys, Platform};
 use crate::domain::push::Environment;
 use crate::domain::tenant::App;
 use crate::error::{Error, Reason, Result};
-use crate::store::{On, Tx, apps};
+use crate::store::{On, Tx, apps, channels};
 
 /// What a caller says of a new app.
 #[derive(Clone, Debug)]
@@ -96,16 +96,21 @@ pub async fn update(
     read(service, workspace, &done).await
 }
 
-/// Deletes an app that has no devices, with its credentials.
+/// Deletes an app that has no devices and no channels, with its credentials.
 pub async fn delete(service: &Service, call: &Call, id: AppId) -> Result<Answered<()>> {
     let workspace = call.workspace;
     service
         .mutate(call, move |tx, _| {
             Box::pin(async move {
-                find(tx, workspace, id).await?;
+                hold(tx, workspace, id).await?;
                 let devices = apps::count_devices(tx, workspace, id).await?;
                 if devices > 0 {
                     let message = format!("The app has devices, {devices} of them.");
+                    return Err(Error::new(Reason::InUse, message));
+                }
+                let channels = channels::count_own(tx, id).await?;
+                if channels > 0 {
+                    let message = format!("The app has channels, {channels} of them.");
                     return Err(Error::new(Reason::InUse, message));
                 }
                 apps::delete(tx, workspace, id).await?;

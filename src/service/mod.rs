@@ -8,6 +8,7 @@ pub mod activity_types;
 pub mod api_keys;
 pub mod apps;
 mod authentication;
+pub mod channels;
 mod config;
 pub mod credentials;
 pub mod deliveries;

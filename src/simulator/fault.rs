@@ -50,6 +50,8 @@ pub(crate) struct Candidate<'a> {
     pub(crate) world: World,
     /// The payload.
     pub(crate) body: &'a [u8],
+    /// What is wanted, where no payload says so.
+    pub(crate) wish: Option<&'static str>,
 }
 
 /// A fault that a push met.
@@ -83,7 +85,10 @@ impl Faults {
         if self.faults.is_empty() {
             return None;
         }
-        let event = event_of(candidate.body);
+        let event = match candidate.wish {
+            Some(wish) => wish.to_owned(),
+            None => event_of(candidate.body),
+        };
         let fits = |set: &mut Set| {
             let fits = set.fits(candidate, &event);
             let passes = fits && set.skipped < set.fault.skip;

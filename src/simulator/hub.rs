@@ -5,6 +5,7 @@
 
 use super::Config;
 use super::apns::account::Account;
+use super::apns::channels::Channels;
 use super::apns::record::Record;
 use super::apns::registry::Registry;
 use super::fault::Faults;
@@ -29,6 +30,7 @@ pub(crate) struct Hub {
     pub(crate) google: Google,
     account: Mutex<Account>,
     registry: Mutex<Registry>,
+    channels: Mutex<Channels>,
     faults: Mutex<Faults>,
     record: Mutex<Record>,
     phones: Mutex<BTreeMap<String, Phone>>,
@@ -45,6 +47,7 @@ impl Hub {
             google: Google::new(&config),
             account: Mutex::new(Account::new(config.bundles.clone())),
             registry: Mutex::new(Registry::new(config.tokens_max)),
+            channels: Mutex::new(Channels::new(config.channels_max, config.pushes_max)),
             faults: Mutex::default(),
             record: Mutex::new(Record::new(config.pushes_max)),
             phones: Mutex::default(),
@@ -60,6 +63,10 @@ impl Hub {
 
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         lock(&self.registry)
+    }
+
+    pub(crate) fn channels(&self) -> MutexGuard<'_, Channels> {
+        lock(&self.channels)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {

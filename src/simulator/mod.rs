@@ -6,6 +6,7 @@
 //! makes of a push; why a screen did not change is in the phone's log.
 
 mod apns;
+mod channels;
 mod control;
 mod fault;
 mod fcm;
@@ -47,6 +48,14 @@ pub struct Config {
     pub production_listen: SocketAddr,
     /// FCM and Google's access tokens, with TLS and without on one port.
     pub fcm_listen: SocketAddr,
+    /// Broadcasts in the sandbox, which its APNs takes too.
+    pub sandbox_broadcast_listen: SocketAddr,
+    /// Broadcasts in production, which its APNs takes too.
+    pub production_broadcast_listen: SocketAddr,
+    /// The management of the sandbox's channels.
+    pub sandbox_manage_listen: SocketAddr,
+    /// The management of production's channels.
+    pub production_manage_listen: SocketAddr,
     /// The control API, without TLS.
     pub control_listen: SocketAddr,
     /// Bundle ids of the account besides those of phones.
@@ -67,6 +76,8 @@ pub struct Config {
     pub provider_token_interval: Duration,
     /// Phones.
     pub phones_max: usize,
+    /// Channels of one app in one world.
+    pub channels_max: usize,
     /// Tokens, dead ones included.
     pub tokens_max: usize,
     /// Records of pushes; the oldest are forgotten first.
@@ -92,6 +103,10 @@ impl Default for Config {
             sandbox_listen: free,
             production_listen: free,
             fcm_listen: free,
+            sandbox_broadcast_listen: free,
+            production_broadcast_listen: free,
+            sandbox_manage_listen: free,
+            production_manage_listen: free,
             control_listen: free,
             bundles: Vec::new(),
             streams_max: 1_000,
@@ -102,6 +117,7 @@ impl Default for Config {
             access_token_life: Duration::from_secs(3_599),
             provider_token_interval: Duration::from_mins(20),
             phones_max: 10_000,
+            channels_max: 10_000,
             tokens_max: 1_000_000,
             pushes_max: 100_000,
             closed_token_life: Duration::from_mins(1),
@@ -117,8 +133,8 @@ impl Default for Config {
 /// A running simulator. It ends when it is shut down or dropped.
 pub struct Simulator {
     hub: Arc<Hub>,
-    sandbox: SocketAddr,
-    production: SocketAddr,
+    sandbox: Doors,
+    production: Doors,
     fcm: SocketAddr,
     control: SocketAddr,
     ca_pem: String,
@@ -127,11 +143,19 @@ pub struct Simulator {
     tasks: JoinSet<()>,
 }
 
+/// Where one world of APNs listens.
+#[derive(Clone, Copy)]
+struct Doors {
+    devices: SocketAddr,
+    broadcasts: SocketAddr,
+    management: SocketAddr,
+}
+
 /// Starts APNs, FCM, the control API and the passing of time.
 pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Simulator> {
     let identity = tls::Identity::generate().context("the simulator's certificates")?;
-    let sandbox = listen(config.sandbox_listen).await?;
-    let production = listen(config.production_listen).await?;
+    let sandbox = apns::Sockets::bind(World::Sandbox, &config).await?;
+    let production = apns::Sockets::bind(World::Production, &config).await?;
     let fcm = listen(config.fcm_listen).await?;
     let control = listen(config.control_listen).await?;
     let hub = Arc::new(Hub::new(config, clock));
@@ -141,8 +165,8 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Simulator> {
         hub.google.accounts().create(google::FIRST_PROJECT, &google::token_url(fcm_address))?;
     let mut simulator = Simulator {
         hub: Arc::clone(&hub),
-        sandbox: sandbox.local_addr()?,
-        production: production.local_addr()?,
+        sandbox: sandbox.addresses()?,
+        production: production.addresses()?,
         fcm: fcm_address,
         control: control.local_addr()?,
         ca_pem: identity.ca_pem,
@@ -151,11 +175,10 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Simulator> {
         tasks: JoinSet::new(),
     };
     let connections = Arc::new(AtomicI64::new(0));
-    for (world, socket) in [(World::Sandbox, sandbox), (World::Production, production)] {
-        let (acceptor, hub) = (identity.acceptor.clone(), Arc::clone(&hub));
-        let connections = Arc::clone(&connections);
-        let listener = apns::Listener { world, socket, acceptor, hub, connections };
-        simulator.tasks.spawn(listener.serve());
+    for sockets in [sandbox, production] {
+        for listener in sockets.listeners(&identity.acceptor, &hub, &connections) {
+            simulator.tasks.spawn(listener.serve());
+        }
     }
     let (acceptor, address) = (identity.any_acceptor, fcm_address);
     let listener = fcm::Listener { socket: fcm, address, acceptor, hub: Arc::clone(&hub) };
@@ -168,12 +191,27 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Simulator> {
 impl Simulator {
     /// Where APNs listens for builds from Xcode.
     pub fn sandbox_url(&self) -> String {
-        format!("https://{}", self.sandbox)
+        format!("https://{}", self.sandbox.devices)
     }
 
     /// Where APNs listens for `TestFlight` and the App Store.
     pub fn production_url(&self) -> String {
-        format!("https://{}", self.production)
+        format!("https://{}", self.production.devices)
+    }
+
+    /// Where the sandbox's channels are managed.
+    pub fn sandbox_manage_url(&self) -> String {
+        format!("https://{}", self.sandbox.management)
+    }
+
+    /// Where production's channels are managed.
+    pub fn production_manage_url(&self) -> String {
+        format!("https://{}", self.production.management)
+    }
+
+    /// Where channels are managed: the sandbox's, and production's.
+    pub fn manage_urls(&self) -> (String, String) {
+        (self.sandbox_manage_url(), self.production_manage_url())
     }
 
     /// Where the control API listens, without TLS.
@@ -276,6 +314,10 @@ impl Simulator {
             fcm_token_url: self.fcm_token_url(),
             service_account_json: self.service_account.clone(),
             project_id: self.project_id().to_owned(),
+            sandbox_broadcast_url: format!("https://{}", self.sandbox.broadcasts),
+            production_broadcast_url: format!("https://{}", self.production.broadcasts),
+            sandbox_manage_url: self.sandbox_manage_url(),
+            production_manage_url: self.production_manage_url(),
         }
     }
 }

@@ -105,6 +105,10 @@ impl World {
         self.clock.now().seconds()
     }
 
+    pub(super) fn authorization(&self) -> &str {
+        &self.authorization
+    }
+
     pub(super) fn provider_token(&self) -> String {
         provider_token(self.simulator.credential(), self.seconds())
     }

@@ -5,6 +5,7 @@
 
 use crate::domain::activity::{Origin, State as ActivityState};
 use crate::domain::activity_type::Join;
+use crate::domain::channel::{State as ChannelState, StoragePolicy};
 use crate::domain::delivery::{Labels, Provider, Status};
 use crate::domain::device::FormFactor;
 use crate::domain::event::EventKind;
@@ -99,6 +100,8 @@ codes! {
         Request = 6,
         Device = 7,
     }
+    ChannelState { Creating = 1, Active = 2, Deleting = 3, Failed = 4, Found = 5 }
+    StoragePolicy { NoStorage = 1, MostRecent = 2 }
     Environment { Sandbox = 1, Production = 2 }
     Operation { Start = 1, Update = 2, End = 3, Fallback = 4 }
     Fallback { NotAsked = 1, Asked = 2, Waiting = 3, Begun = 4 }

@@ -29,6 +29,8 @@ pub mod activity_types;
 pub mod api_keys;
 pub mod apps;
 pub mod arrivals;
+pub mod channel_surveys;
+pub mod channels;
 pub mod clock;
 pub mod credentials;
 pub mod deletions;

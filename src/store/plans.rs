@@ -5,8 +5,8 @@ use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
 use super::segment_members;
 use super::{
-    Config, Store, activities, devices, expansions, members, recipients, retention, segments,
-    shards, targets,
+    Config, Store, activities, channels, devices, expansions, members, recipients, retention,
+    segments, shards, targets,
 };
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
@@ -58,6 +58,7 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
         (retention::dead_tokens(Time(0)).build(backend), "tokens_dead"),
         (expansions::pending().build(backend), "expansions_pending"),
         (segments::deleted().build(backend), "segments_deleted"),
+        (channels::due(Time(0)).build(backend), "channels_due"),
         (segment_members::removed().build(backend), "segment_members_removed"),
         (recipients::live_segments().build(backend), "recipients_live"),
         (

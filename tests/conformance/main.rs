@@ -9,6 +9,7 @@
 
 mod activities;
 mod audiences;
+mod channels;
 #[path = "../databases/mod.rs"]
 mod databases;
 mod deletions;
@@ -78,6 +79,11 @@ facts! {
         of_a_contact_the_latest_device_that_can_show_it_is_taken,
         of_a_contact_of_very_many_devices_one_is_the_latest,
         a_candidate_brings_its_newest_good_push_to_start_token,
+    }
+    channels {
+        every_field_of_a_channel_comes_back,
+        one_process_asks_apple_about_a_channel,
+        what_only_apple_has_is_found_unless_it_may_be_ours,
     }
     deletions {
         deleted_runs_are_removed_in_batches_and_nothing_else,

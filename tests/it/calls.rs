@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use tidings::proto::v1::activity_type_service_client::ActivityTypeServiceClient;
 use tidings::proto::v1::api_key_service_client::ApiKeyServiceClient;
 use tidings::proto::v1::app_service_client::AppServiceClient;
+use tidings::proto::v1::channel_service_client::ChannelServiceClient;
 use tidings::proto::v1::delivery_service_client::DeliveryServiceClient;
 use tidings::proto::v1::device_service_client::DeviceServiceClient;
 use tidings::proto::v1::live_activity_service_client::LiveActivityServiceClient;
@@ -46,6 +47,10 @@ impl Caller {
 
     pub(crate) fn segments(&self) -> SegmentServiceClient<Keyed> {
         SegmentServiceClient::new(self.0.clone())
+    }
+
+    pub(crate) fn channels(&self) -> ChannelServiceClient<Keyed> {
+        ChannelServiceClient::new(self.0.clone())
     }
 
     pub(crate) fn apps(&self) -> AppServiceClient<Keyed> {

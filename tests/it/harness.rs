@@ -345,6 +345,7 @@ fn config(folder: &TempDir, database: &TestDatabase, simulator: &Simulator) -> C
     config.security.master_key_file = Some(key_file);
     config.apns.sandbox_url = simulator.sandbox_url();
     config.apns.production_url = simulator.production_url();
+    (config.apns.sandbox_manage_url, config.apns.production_manage_url) = simulator.manage_urls();
     config.apns.ca_file = Some(ca_file.clone());
     config.fcm.base_url = simulator.fcm_url();
     config.fcm.token_url = simulator.fcm_token_url();

@@ -11,10 +11,11 @@ use tidings::proto::v1::stream_updates_request::Item;
 use tidings::proto::v1::stream_updates_response::Result as Answer;
 use tidings::proto::v1::{
     ActivityType, AddMembersRequest, CreateActivityTypeRequest, CreateApiKeyRequest,
-    CreateAppRequest, CreateSegmentRequest, CreateWorkspaceRequest, DeleteApiKeyRequest,
-    ExportDeliveriesRequest, GetActivityRequest, GetDeliveryStatsRequest, GetDeviceRequest,
-    GetSegmentRequest, ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest,
-    ListAppsRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
+    CreateAppRequest, CreateChannelRequest, CreateSegmentRequest, CreateWorkspaceRequest,
+    DeleteApiKeyRequest, DeleteChannelRequest, ExportDeliveriesRequest, GetActivityRequest,
+    GetChannelRequest, GetDeliveryStatsRequest, GetDeviceRequest, GetSegmentRequest,
+    ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest, ListAppsRequest,
+    ListChannelsRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
     ListMembersRequest, ListSegmentsRequest, ListSubscriptionsRequest, ListWorkspacesRequest,
     RemoveMembersRequest, ReportActivityStateRequest, RevokeTokenRequest, SegmentKind,
     StreamUpdatesRequest, WatchActivityRequest,
@@ -106,6 +107,25 @@ async fn reading_segments(caller: &Caller) -> Vec<tonic::Result<()>> {
     ]
 }
 
+async fn reading_channels(caller: &Caller) -> Vec<tonic::Result<()>> {
+    let mut channels = caller.channels();
+    let get = GetChannelRequest { channel_id: "chn_0".to_owned() };
+    vec![
+        channels.get_channel(get).await.map(drop),
+        channels.list_channels(ListChannelsRequest::default()).await.map(drop),
+    ]
+}
+
+async fn writing_channels(caller: &Caller) -> Vec<tonic::Result<()>> {
+    let mut channels = caller.channels();
+    let delete =
+        DeleteChannelRequest { channel_id: "chn_0".to_owned(), ..DeleteChannelRequest::default() };
+    vec![
+        channels.create_channel(CreateChannelRequest::default()).await.map(drop),
+        channels.delete_channel(delete).await.map(drop),
+    ]
+}
+
 async fn writing_segments(caller: &Caller) -> Vec<tonic::Result<()>> {
     let mut segments = caller.segments();
     let create = CreateSegmentRequest { kind: 1, ..CreateSegmentRequest::default() };
@@ -145,7 +165,7 @@ async fn administering(caller: &Caller, app_id: &str) -> Vec<tonic::Result<()>> 
     ]
 }
 
-const SCOPES: [&str; 8] = [
+const SCOPES: [&str; 10] = [
     "activities:read",
     "activities:write",
     "devices:read",
@@ -153,6 +173,8 @@ const SCOPES: [&str; 8] = [
     "deliveries:read",
     "segments:read",
     "segments:write",
+    "channels:read",
+    "channels:write",
     "admin",
 ];
 
@@ -165,6 +187,8 @@ async fn calls_of(scope: &str, caller: &Caller, app_id: &str) -> Vec<tonic::Resu
         "deliveries:read" => reading_deliveries(caller).await,
         "segments:read" => reading_segments(caller).await,
         "segments:write" => writing_segments(caller).await,
+        "channels:read" => reading_channels(caller).await,
+        "channels:write" => writing_channels(caller).await,
         _ => administering(caller, app_id).await,
     }
 }

@@ -9,6 +9,7 @@ mod bad_input;
 mod bad_numbers;
 mod bad_state;
 mod calls;
+mod channels;
 mod contract;
 #[path = "../databases/mod.rs"]
 mod databases;

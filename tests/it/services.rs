@@ -10,10 +10,11 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 9] = [
     "tidings.v1.ActivityTypeService",
     "tidings.v1.ApiKeyService",
     "tidings.v1.AppService",
+    "tidings.v1.ChannelService",
     "tidings.v1.DeliveryService",
     "tidings.v1.DeviceService",
     "tidings.v1.LiveActivityService",

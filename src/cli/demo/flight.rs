@@ -72,6 +72,7 @@ impl<'a> Flight<'a> {
             activity_type: TYPE.to_owned(),
             attributes_json: format!(r#"{{"flight":"TK1983","activityId":"{ACTIVITY}"}}"#),
             content_json: content("Check-in"),
+            channel_id: String::new(),
         };
         self.world.control().start_activity(start).await?;
         self.world.said_everything(phone_id).await.map(|_| ())

@@ -263,6 +263,7 @@ fn point_at(config: &mut Config, simulator: &Simulator, folder: &TempDir) -> any
     config.security = secrets::Config::default();
     config.apns.sandbox_url = simulator.sandbox_url();
     config.apns.production_url = simulator.production_url();
+    (config.apns.sandbox_manage_url, config.apns.production_manage_url) = simulator.manage_urls();
     config.apns.ca_file = Some(ca_file.clone());
     config.fcm.base_url = simulator.fcm_url();
     config.fcm.token_url = simulator.fcm_token_url();

@@ -6,6 +6,7 @@
 //! closing of a claim only.
 
 mod begin;
+mod channels;
 mod close;
 mod expand;
 mod follow;
@@ -20,6 +21,9 @@ mod tokens;
 mod turn;
 
 pub use begin::begin;
+pub use channels::{
+    claim_channel, claim_survey, give_survey_up, settle_creation, settle_deletion, settle_survey,
+};
 pub use close::{Closing, close_claim, postpone, release};
 pub use expand::expand_batch;
 pub use follow::{arrive, follow_batch};

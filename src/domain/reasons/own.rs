@@ -74,6 +74,12 @@ words! {
         "The project had as many pushes as Google allows in a minute; this one goes out later."
     PROJECT_PAUSED Retry
         "Google refuses the project's pushes at present; see the refusals before, and the log."
+    CHANNEL_GONE Configuration
+        "Apple has the channel no more: it was deleted elsewhere, or with the app's broadcast \
+         capability. Create another one and start its activities again."
+    CHANNEL_ANSWER_UNREADABLE Connection
+        "The answer was none of Apple's; check apns.production_manage_url and \
+         apns.sandbox_manage_url, and for a proxy in between."
     NO_REASON Request
         "The answer had no reason of the provider's; check for a proxy in between."
 }

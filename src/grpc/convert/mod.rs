@@ -5,6 +5,7 @@
 
 pub mod activity;
 pub mod admin;
+pub mod channel;
 pub mod content;
 pub mod delivery;
 pub mod device;

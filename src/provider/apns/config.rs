@@ -19,6 +19,10 @@ pub struct Config {
     pub production_url: String,
     /// Where sandbox pushes go.
     pub sandbox_url: String,
+    /// Where the channels of production are managed.
+    pub production_manage_url: String,
+    /// Where the channels of the sandbox are managed.
+    pub sandbox_manage_url: String,
     /// Certificates in PEM that are trusted beside the public ones, for a simulator or an inspecting proxy.
     pub ca_file: Option<PathBuf>,
     /// The longest that a push waits for a connection or a free stream.
@@ -42,6 +46,15 @@ pub(super) struct Pulse {
     pub(super) timeout: Duration,
 }
 
+/// What a host of Apple's is for, in either world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Door {
+    /// Pushes.
+    Push,
+    /// Channels are created and deleted.
+    Manage,
+}
+
 /// One of Apple's hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
@@ -62,6 +75,8 @@ impl Default for Config {
         Config {
             production_url: "https://api.push.apple.com".into(),
             sandbox_url: "https://api.sandbox.push.apple.com".into(),
+            production_manage_url: "https://api-manage-broadcast.push.apple.com:2196".into(),
+            sandbox_manage_url: "https://api-manage-broadcast.sandbox.push.apple.com:2195".into(),
             ca_file: None,
             connect_timeout_ms: 10_000,
             request_timeout_ms: 10_000,
@@ -77,12 +92,9 @@ impl Config {
     /// Everything that is wrong, with the key of each.
     pub fn validate(&self) -> Vec<Violation> {
         let mut violations = Vec::new();
-        for (key, url) in
-            [("production_url", &self.production_url), ("sandbox_url", &self.sandbox_url)]
-        {
-            if let Err(description) = Endpoint::parse(url) {
-                violations.push(violation(key, description));
-            }
+        for door in [Door::Push, Door::Manage] {
+            let worlds = [Environment::Production, Environment::Sandbox];
+            violations.extend(worlds.into_iter().filter_map(|at| self.endpoint(door, at).err()));
         }
         for (key, value) in [
             ("connect_timeout_ms", self.connect_timeout_ms),
@@ -122,10 +134,16 @@ impl Config {
         }
     }
 
-    pub(super) fn endpoint(&self, environment: Environment) -> Result<Endpoint, Violation> {
-        let (key, url) = match environment {
-            Environment::Sandbox => ("sandbox_url", &self.sandbox_url),
-            Environment::Production => ("production_url", &self.production_url),
+    pub(super) fn endpoint(&self, door: Door, at: Environment) -> Result<Endpoint, Violation> {
+        let (key, url) = match (door, at) {
+            (Door::Push, Environment::Sandbox) => ("sandbox_url", &self.sandbox_url),
+            (Door::Push, Environment::Production) => ("production_url", &self.production_url),
+            (Door::Manage, Environment::Sandbox) => {
+                ("sandbox_manage_url", &self.sandbox_manage_url)
+            }
+            (Door::Manage, Environment::Production) => {
+                ("production_manage_url", &self.production_manage_url)
+            }
         };
         Endpoint::parse(url).map_err(|description| violation(key, description))
     }
@@ -163,11 +181,15 @@ mod tests {
     fn the_defaults_are_apples_addresses() {
         let config = Config::default();
         assert_eq!(config.validate(), vec![]);
-        let production = config.endpoint(Environment::Production).unwrap();
+        let production = config.endpoint(Door::Push, Environment::Production).unwrap();
         assert_eq!(production.authority, "api.push.apple.com");
         assert_eq!((production.host.as_str(), production.port), ("api.push.apple.com", 443));
-        let sandbox = config.endpoint(Environment::Sandbox).unwrap();
+        let sandbox = config.endpoint(Door::Push, Environment::Sandbox).unwrap();
         assert_eq!(sandbox.authority, "api.sandbox.push.apple.com");
+        let production = config.endpoint(Door::Manage, Environment::Production).unwrap();
+        assert_eq!(production.authority, "api-manage-broadcast.push.apple.com:2196");
+        let sandbox = config.endpoint(Door::Manage, Environment::Sandbox).unwrap();
+        assert_eq!(sandbox.authority, "api-manage-broadcast.sandbox.push.apple.com:2195");
     }
 
     #[test]
@@ -189,6 +211,8 @@ mod tests {
         let config = Config {
             production_url: "http://api.push.apple.com".into(),
             sandbox_url: "https://user@host/path".into(),
+            production_manage_url: "api-manage-broadcast.push.apple.com".into(),
+            sandbox_manage_url: "https://host/1/apps".into(),
             connect_timeout_ms: 0,
             request_timeout_ms: 999_999,
             ping_after_ms: 0,
@@ -201,6 +225,8 @@ mod tests {
         let wanted = [
             "production_url",
             "sandbox_url",
+            "production_manage_url",
+            "sandbox_manage_url",
             "connect_timeout_ms",
             "request_timeout_ms",
             "ping_after_ms",

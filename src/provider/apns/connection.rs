@@ -14,7 +14,7 @@ use crate::provider::Outcome;
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
 use h2::{Ping, PingPong, Reason};
-use http::Request;
+use http::{HeaderMap, Request};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -50,11 +50,19 @@ struct Vital {
     changed: Arc<Notify>,
 }
 
-/// A push that is on the wire.
+/// A request that is on the wire.
 pub(super) struct Exchange {
     response: ResponseFuture,
     vital: Arc<Vital>,
     written_at: Instant,
+}
+
+/// An answer as it came.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    /// None where it broke off or was longer than may be.
+    pub(super) body: Option<Vec<u8>>,
 }
 
 type Driven = h2::client::Connection<TlsStream<TcpStream>, Bytes>;
@@ -185,12 +193,14 @@ impl Connection {
         self.vital.retire();
     }
 
-    /// Writes a push. Where that fails nothing was written, and the connection is retired.
+    /// Writes a request. Where that fails nothing was written, and the connection is retired.
     pub(super) async fn write(&self, head: Request<()>, body: Bytes) -> Option<Exchange> {
         let written = async {
             let mut sender = self.sender.clone().ready().await?;
-            let (response, mut stream) = sender.send_request(head, false)?;
-            stream.send_data(body, true)?;
+            let (response, mut stream) = sender.send_request(head, body.is_empty())?;
+            if !body.is_empty() {
+                stream.send_data(body, true)?;
+            }
             Ok::<_, h2::Error>(response)
         };
         match written.await {
@@ -208,33 +218,48 @@ impl Connection {
 }
 
 impl Exchange {
-    /// Waits for the answer at most so long.
+    /// Waits at most so long for what became of a push.
     pub(super) async fn answer(self, request_timeout: Duration) -> Outcome {
+        match self.reply(request_timeout, response::BODY_BYTES_MAX).await {
+            Ok(reply) => {
+                response::outcome(reply.status, &reply.headers, &reply.body.unwrap_or_default())
+            }
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Waits at most so long for the answer, as it came; where none came, that is the outcome.
+    pub(super) async fn reply(
+        self,
+        request_timeout: Duration,
+        body_bytes_max: usize,
+    ) -> Result<Reply, Outcome> {
         let Exchange { response, vital, written_at } = self;
         let deadline = written_at + request_timeout;
         let (head, stream) = match timeout_at(deadline, response).await {
             Ok(Ok(response)) => response.into_parts(),
-            Ok(Err(error)) => return vital.failed(&error),
+            Ok(Err(error)) => return Err(vital.failed(&error)),
             Err(_) => {
                 vital.give_up(written_at);
-                return Outcome::Unknown { reason: TIMEOUT };
+                return Err(Outcome::Unknown { reason: TIMEOUT });
             }
         };
         vital.hear();
-        let body = timeout_at(deadline, read(stream)).await.ok().flatten();
+        let body = timeout_at(deadline, read(stream, body_bytes_max)).await.ok().flatten();
         if body.is_none() {
             vital.give_up(written_at);
         }
-        vital.prove(head.status.as_u16());
-        response::outcome(head.status.as_u16(), &head.headers, &body.unwrap_or_default())
+        let status = head.status.as_u16();
+        vital.prove(status);
+        Ok(Reply { status, headers: head.headers, body })
     }
 }
 
 /// Reads the body of an answer; none if it is longer than any of Apple's.
-async fn read(mut stream: h2::RecvStream) -> Option<Vec<u8>> {
+async fn read(mut stream: h2::RecvStream, bytes_max: usize) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(Ok(data)) = stream.data().await {
-        if body.len() + data.len() > response::BODY_BYTES_MAX {
+        if body.len() + data.len() > bytes_max {
             return None;
         }
         // Without more window the rest of a body would not come, and would not be missed.
@@ -259,7 +284,9 @@ impl Vital {
 
     /// Apple judges the provider token before anything else, so these answers show that it was accepted.
     fn prove(&self, status: u16) {
-        if matches!(status, 200 | 400 | 410 | 413) && !self.proven.swap(true, Ordering::AcqRel) {
+        if matches!(status, 200 | 201 | 204 | 400 | 410 | 413)
+            && !self.proven.swap(true, Ordering::AcqRel)
+        {
             self.changed.notify_waiters();
         }
     }

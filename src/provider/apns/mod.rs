@@ -4,6 +4,7 @@
 //! within the two timeouts of the configuration; nothing is tried twice here where Apple may have seen it, for that is
 //! the sender's decision. `docs/adr/0001-apns-transport.md` says why the transport is our own.
 
+mod channels;
 mod config;
 mod connection;
 mod pool;
@@ -12,9 +13,11 @@ mod response;
 mod sending;
 mod token;
 
+pub use channels::{ChannelCall, Done};
 pub use config::Config;
 pub use token::validate_key;
 
+use self::config::Door;
 use self::pool::{Pool, Setup};
 use self::request::Address;
 use self::sending::Sending;
@@ -50,12 +53,15 @@ pub struct Apns {
     shared: Arc<Shared>,
 }
 
+/// Connections belong to one key and lead to one host.
+type Pools = HashMap<(Door, Environment, SignerId), Arc<Pool>>;
+
 struct Shared {
     config: Config,
     clock: Clock,
     tls: TlsConnector,
     signers: Signers,
-    pools: Mutex<HashMap<(Environment, SignerId), Arc<Pool>>>,
+    pools: Mutex<Pools>,
     pushes: TaskTracker,
     connections: TaskTracker,
 }
@@ -142,7 +148,7 @@ impl Apns {
         let topic =
             |of: PushType| HeaderValue::from_str(&of.topic(bundle_id)).map_err(|_| INVALID_TOKEN);
         let (live_activities, alerts) = (topic(PushType::LiveActivity)?, topic(PushType::Alert)?);
-        let pool = self.pool(environment, SignerId::of(credential))?;
+        let pool = self.pool(Door::Push, environment, SignerId::of(credential))?;
         Ok(Sending {
             address: Address { endpoint: pool.endpoint().clone(), live_activities, alerts },
             signer,
@@ -153,16 +159,21 @@ impl Apns {
         })
     }
 
-    fn pool(&self, world: Environment, signer: SignerId) -> Result<Arc<Pool>, &'static str> {
+    fn pool(
+        &self,
+        door: Door,
+        world: Environment,
+        signer: SignerId,
+    ) -> Result<Arc<Pool>, &'static str> {
         let Shared { config, tls, connections, .. } = &*self.shared;
         let mut pools = self.lock_pools();
         pools.retain(|_, pool| pool.used_at().elapsed() < POOL_IDLE_MAX);
-        let key = (world, signer);
+        let key = (door, world, signer);
         if let Some(pool) = pools.get(&key) {
             return Ok(pool.clone());
         }
         let pool = Pool::new(Setup {
-            endpoint: config.endpoint(world).map_err(|_| CONNECT_FAILED)?,
+            endpoint: config.endpoint(door, world).map_err(|_| CONNECT_FAILED)?,
             tls: tls.clone(),
             connect_timeout: config.connect_timeout(),
             pulse: config.pulse(),
@@ -174,7 +185,7 @@ impl Apns {
         Ok(pool)
     }
 
-    fn lock_pools(&self) -> std::sync::MutexGuard<'_, HashMap<(Environment, SignerId), Arc<Pool>>> {
+    fn lock_pools(&self) -> std::sync::MutexGuard<'_, Pools> {
         self.shared.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

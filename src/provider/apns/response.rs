@@ -49,7 +49,8 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 fn word(text: &str) -> String {
-    text.chars().filter(char::is_ascii_graphic).take(WORD_BYTES_MAX).collect()
+    let is_kept = |letter: &char| letter.is_ascii_graphic() || *letter == ' ';
+    text.chars().filter(is_kept).take(WORD_BYTES_MAX).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod answers;
 mod breaks;
+mod channels;
 mod connections;
 pub(in crate::provider) mod server;
 
@@ -66,6 +67,8 @@ fn config(url: &str, trust: &Trust) -> Config {
     Config {
         production_url: url.to_owned(),
         sandbox_url: url.to_owned(),
+        production_manage_url: url.to_owned(),
+        sandbox_manage_url: url.to_owned(),
         ca_file: Some(trust.ca_file.path().to_owned()),
         ..Config::default()
     }

@@ -3,10 +3,13 @@
 //! May import `clock`, `proto` and the rest of `simulator`. One stream until a request with a valid provider token
 //! succeeded, then as many as configured. Every request that is read gets a record.
 
+mod orders;
+
 use super::super::fault::{Candidate, Held, Met};
 use super::super::hub::Hub;
 use super::super::{phone, stamp};
 use super::account::ProviderToken;
+use super::order::{BROADCAST_BYTES_MAX, Door, Order, Success, Wish};
 use super::reason::Refusal;
 use super::registry::{Entry, Use};
 use super::request::{self, PAYLOAD_BYTES_MAX};
@@ -29,7 +32,7 @@ use uuid::Uuid;
 /// Streams before the first success.
 const STREAMS_AT_FIRST: u32 = 1;
 /// Bytes of a body that are read: enough to see that it is too large.
-const BODY_BYTES_READ: usize = 2 * PAYLOAD_BYTES_MAX;
+const BODY_BYTES_READ: usize = 2 * BROADCAST_BYTES_MAX;
 /// How long the last frames may take.
 const LINGER: Duration = Duration::from_secs(1);
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
@@ -38,6 +41,7 @@ const HEADER_BYTES_MAX: u32 = 16 * 1024;
 pub(super) struct Place {
     pub(super) hub: Arc<Hub>,
     pub(super) world: World,
+    pub(super) door: Door,
     pub(super) number: i64,
 }
 
@@ -60,15 +64,25 @@ struct Provider {
 
 /// A request that was read and judged.
 struct Arrived {
+    log: Log,
     number: i64,
-    apns_id: String,
+    id: String,
     body: Bytes,
     verdict: Result<Taken, Refusal>,
+    success: Success,
 }
 
-struct Taken {
-    request: request::Request,
-    entry: Entry,
+/// Where a request is recorded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Log {
+    Pushes,
+    Broadcasts,
+    Nowhere,
+}
+
+enum Taken {
+    Push { request: request::Request, entry: Entry },
+    Order(Order),
 }
 
 /// Serves a connection until it ends.
@@ -128,10 +142,14 @@ impl Connection {
             self.open.fetch_sub(1, Ordering::AcqRel);
             return;
         };
-        let arrived = self.judge(&parts, body);
+        let arrived = if self.place.door.is_about_channels(parts.uri.path()) {
+            self.judge_order(&parts, body)
+        } else {
+            self.judge(&parts, body)
+        };
         match self.meet(&arrived) {
             Some(met) => self.go_wrong(arrived, met, respond).await,
-            None => self.go_right(&arrived, respond),
+            None => self.go_right(arrived, respond),
         }
     }
 
@@ -141,7 +159,7 @@ impl Connection {
 
     fn judge(&self, parts: &Parts, body: Bytes) -> Arrived {
         let now = self.hub().clock.now();
-        let (apns_id, _) = request::apns_id(&parts.headers);
+        let (id, _) = request::apns_id(&parts.headers);
         let verdict = self.verdict(parts, &body, now);
         let token = parts.uri.path().rsplit('/').next().unwrap_or_default();
         let phone_id = self.hub().registry().phone_of(token);
@@ -149,7 +167,7 @@ impl Connection {
             world: self.place.world.into(),
             token: token.to_owned(),
             phone_id: phone_id.as_deref().unwrap_or_default().to_owned(),
-            apns_id: apns_id.clone(),
+            apns_id: id.clone(),
             topic: text(&parts.headers, "apns-topic"),
             push_type: text(&parts.headers, "apns-push-type"),
             priority: text(&parts.headers, "apns-priority").parse().unwrap_or(0),
@@ -161,7 +179,7 @@ impl Connection {
             ..Push::default()
         };
         let number = self.hub().record().receive(push);
-        Arrived { number, apns_id, body, verdict }
+        Arrived { log: Log::Pushes, number, id, body, verdict, success: Success::default() }
     }
 
     fn verdict(&self, parts: &Parts, body: &Bytes, now: Time) -> Result<Taken, Refusal> {
@@ -183,7 +201,7 @@ impl Connection {
         if body.len() > PAYLOAD_BYTES_MAX {
             return Err(Refusal::new("PayloadTooLarge"));
         }
-        Ok(Taken { request, entry })
+        Ok(Taken::Push { request, entry })
     }
 
     /// The provider token may change on a connection, but not often.
@@ -207,27 +225,32 @@ impl Connection {
 
     fn meet(&self, arrived: &Arrived) -> Option<Met> {
         let taken = arrived.verdict.as_ref().ok()?;
-        let met = self.hub().faults().meet(&Candidate {
-            service: FaultService::Apns,
-            token: &taken.request.token,
-            phone_id: &taken.entry.phone_id,
-            world: self.place.world,
-            body: &arrived.body,
-        })?;
-        self.hub().record().meet(arrived.number, met.id);
+        let (service, target, phone_id, wish) = match taken {
+            Taken::Push { request, entry } => {
+                (FaultService::Apns, request.token.as_str(), &*entry.phone_id, None)
+            }
+            Taken::Order(order) if order.wish == Wish::Publish => {
+                (FaultService::Broadcasts, order.channel_id.as_str(), "", None)
+            }
+            Taken::Order(order) => {
+                (FaultService::Channels, order.channel_id.as_str(), "", Some(order.word()))
+            }
+        };
+        let (world, body) = (self.place.world, &arrived.body);
+        let candidate = Candidate { service, token: target, phone_id, world, body, wish };
+        let met = self.hub().faults().meet(&candidate)?;
+        self.note_fault(arrived, met.id);
         Some(met)
     }
 
-    fn go_right(&self, arrived: &Arrived, respond: SendResponse<Bytes>) {
-        if let Ok(taken) = &arrived.verdict {
-            self.take(arrived, taken);
-        }
-        self.answer(arrived, arrived.verdict.as_ref().err(), respond);
+    fn go_right(&self, mut arrived: Arrived, respond: SendResponse<Bytes>) {
+        self.take(&mut arrived);
+        self.answer(&arrived, arrived.verdict.as_ref().err(), respond);
     }
 
-    async fn go_wrong(&self, arrived: Arrived, met: Met, mut respond: SendResponse<Bytes>) {
-        if let (true, Ok(taken)) = (met.take, &arrived.verdict) {
-            self.take(&arrived, taken);
+    async fn go_wrong(&self, mut arrived: Arrived, met: Met, mut respond: SendResponse<Bytes>) {
+        if met.take {
+            self.take(&mut arrived);
         }
         self.hub().changed();
         match met.action {
@@ -258,7 +281,7 @@ impl Connection {
                 } else if met.take {
                     self.answer(&arrived, arrived.verdict.as_ref().err(), respond);
                 } else {
-                    self.go_right(&arrived, respond);
+                    self.go_right(arrived, respond);
                 }
             }
             Action::Stall(_) => {
@@ -279,15 +302,23 @@ impl Connection {
         }
     }
 
-    fn take(&self, arrived: &Arrived, taken: &Taken) {
+    fn take(&self, arrived: &mut Arrived) {
+        let (request, entry) = match &arrived.verdict {
+            Err(_) => return,
+            Ok(Taken::Push { request, entry }) => (request, entry),
+            Ok(Taken::Order(order)) => {
+                arrived.success = self.carry_out(order, arrived);
+                return;
+            }
+        };
         self.hub().record().take(arrived.number);
-        let Some(phone) = self.hub().phone(&taken.entry.phone_id) else { return };
+        let Some(phone) = self.hub().phone(&entry.phone_id) else { return };
         phone.deliver(phone::Delivery {
-            apns_id: arrived.apns_id.clone(),
-            expiration: taken.request.expiration,
-            kind: taken.entry.kind.clone(),
-            replaced: taken.entry.replaced,
-            is_alert: taken.request.is_alert,
+            apns_id: arrived.id.clone(),
+            expiration: request.expiration,
+            kind: entry.kind.clone(),
+            replaced: entry.replaced,
+            is_alert: request.is_alert,
             body: arrived.body.clone(),
         });
     }
@@ -298,9 +329,12 @@ impl Connection {
         refusal: Option<&Refusal>,
         mut respond: SendResponse<Bytes>,
     ) {
-        let mut response = Response::builder().header("apns-id", &arrived.apns_id);
-        let status = refusal.map_or(200, |refusal| refusal.status);
-        let mut body = Bytes::new();
+        let is_push = arrived.log == Log::Pushes;
+        let name_of_id = if is_push { "apns-id" } else { "apns-request-id" };
+        let mut response = Response::builder().header(name_of_id, &arrived.id);
+        let success = &arrived.success;
+        let status = refusal.map_or(success.status, |refusal| refusal.status);
+        let mut body = success.body.clone();
         if let Some(refusal) = refusal {
             body = refusal.body().into();
             response = response.header("content-type", "application/json");
@@ -308,7 +342,10 @@ impl Connection {
                 response = response.header("retry-after", seconds);
             }
         } else {
-            if self.place.world == World::Sandbox {
+            if let Some(channel_id) = &success.channel_id {
+                response = response.header("apns-channel-id", channel_id);
+            }
+            if is_push && self.place.world == World::Sandbox {
                 response = response.header("apns-unique-id", Uuid::new_v4().to_string());
             }
             if !self.trusted.swap(true, Ordering::AcqRel) {
@@ -316,7 +353,7 @@ impl Connection {
             }
         }
         let reason = refusal.map_or("", |refusal| refusal.reason.as_str());
-        self.hub().record().answer(arrived.number, status, reason, self.hub().clock.now());
+        self.note_answer(arrived, status, reason);
         self.hub().changed();
         // The next request may come the moment the peer has this answer.
         self.open.fetch_sub(1, Ordering::AcqRel);

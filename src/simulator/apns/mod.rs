@@ -4,7 +4,9 @@
 //! changed: what a phone makes of it is the phone's business.
 
 pub(crate) mod account;
+pub(crate) mod channels;
 mod connection;
+pub(crate) mod order;
 pub(crate) mod reason;
 pub(crate) mod record;
 pub(crate) mod registry;
@@ -16,6 +18,7 @@ mod tests;
 
 use super::hub::Hub;
 use super::tls::ALPN;
+use super::{Config, Doors};
 use crate::proto::simulator_v1::World;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -23,6 +26,8 @@ use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
+
+use order::Door;
 
 /// How long a peer may take for the TLS handshake.
 const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
@@ -32,10 +37,65 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// One world's listener.
 pub(super) struct Listener {
     pub(super) world: World,
+    pub(super) door: Door,
     pub(super) socket: TcpListener,
     pub(super) acceptor: TlsAcceptor,
     pub(super) hub: Arc<Hub>,
     pub(super) connections: Arc<AtomicI64>,
+}
+
+/// One world's sockets.
+pub(super) struct Sockets {
+    world: World,
+    doors: [(Door, TcpListener); 3],
+}
+
+impl Sockets {
+    /// Listens where the configuration says.
+    pub(super) async fn bind(world: World, config: &Config) -> anyhow::Result<Self> {
+        let (devices, broadcasts, management) = match world {
+            World::Production => (
+                config.production_listen,
+                config.production_broadcast_listen,
+                config.production_manage_listen,
+            ),
+            World::Sandbox | World::Unspecified => (
+                config.sandbox_listen,
+                config.sandbox_broadcast_listen,
+                config.sandbox_manage_listen,
+            ),
+        };
+        let doors = [
+            (Door::Devices, super::listen(devices).await?),
+            (Door::Broadcasts, super::listen(broadcasts).await?),
+            (Door::Management, super::listen(management).await?),
+        ];
+        Ok(Self { world, doors })
+    }
+
+    /// Where they listen.
+    pub(super) fn addresses(&self) -> std::io::Result<Doors> {
+        let [(_, devices), (_, broadcasts), (_, management)] = &self.doors;
+        Ok(Doors {
+            devices: devices.local_addr()?,
+            broadcasts: broadcasts.local_addr()?,
+            management: management.local_addr()?,
+        })
+    }
+
+    /// Who serves them.
+    pub(super) fn listeners(
+        self,
+        acceptor: &TlsAcceptor,
+        hub: &Arc<Hub>,
+        connections: &Arc<AtomicI64>,
+    ) -> impl Iterator<Item = Listener> {
+        let world = self.world;
+        self.doors.into_iter().map(move |(door, socket)| {
+            let (acceptor, hub) = (acceptor.clone(), Arc::clone(hub));
+            Listener { world, door, socket, acceptor, hub, connections: Arc::clone(connections) }
+        })
+    }
 }
 
 impl Listener {
@@ -54,10 +114,14 @@ impl Listener {
                 Ok((stream, _)) => {
                     let number = self.connections.fetch_add(1, Ordering::Relaxed) + 1;
                     let (acceptor, hub) = (self.acceptor.clone(), Arc::clone(&self.hub));
-                    let world = self.world;
+                    let (world, door) = (self.world, self.door);
                     tasks.spawn(async move {
-                        serve_one(stream, &acceptor, connection::Place { hub, world, number })
-                            .await;
+                        serve_one(
+                            stream,
+                            &acceptor,
+                            connection::Place { hub, world, door, number },
+                        )
+                        .await;
                         drop(slot);
                     });
                 }

@@ -22,14 +22,17 @@ impl Refusal {
     /// A refusal with one of the documented reasons.
     pub(crate) fn new(reason: &str) -> Self {
         let status = match reason {
-            "MissingProviderToken" | "InvalidProviderToken" | "ExpiredProviderToken" => 403,
+            "MissingProviderToken"
+            | "InvalidProviderToken"
+            | "ExpiredProviderToken"
+            | "TopicMismatch" => 403,
             "BadPath" => 404,
             "MethodNotAllowed" => 405,
             "Unregistered" | "ExpiredToken" => 410,
             "PayloadTooLarge" => 413,
             "TooManyRequests" | "TooManyProviderTokenUpdates" => 429,
             "InternalServerError" => 500,
-            "ServiceUnavailable" | "Shutdown" => 503,
+            "ServiceUnavailable" | "Service Unavailable" | "Shutdown" => 503,
             _ => 400,
         };
         Self { status, reason: reason.to_owned(), since: None, retry_after: None }

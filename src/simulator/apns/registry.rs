@@ -27,6 +27,11 @@ pub(crate) enum Kind {
         /// ActivityKit's id of the card.
         card_id: String,
     },
+    /// No token at all: what was published to a channel.
+    Channel {
+        /// Apple's id.
+        channel_id: String,
+    },
 }
 
 /// A token as APNs knows it.
@@ -141,7 +146,7 @@ fn new_token(kind: &Kind) -> String {
     };
     match kind {
         Kind::Device => random(2),
-        Kind::PushToStart { .. } | Kind::Update { .. } => {
+        Kind::PushToStart { .. } | Kind::Update { .. } | Kind::Channel { .. } => {
             let mut token = random(5);
             token.replace_range(..2, "80");
             token

@@ -137,6 +137,6 @@ fn push_type(headers: &HeaderMap, live_activity: bool) -> Result<&str, Refusal> 
 }
 
 /// Lower-case hexadecimal in groups of 8, 4, 4, 4 and 12.
-fn is_canonical(text: &str) -> bool {
+pub(super) fn is_canonical(text: &str) -> bool {
     Uuid::try_parse(text).is_ok_and(|id| id.hyphenated().to_string() == text)
 }

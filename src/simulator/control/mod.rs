@@ -3,8 +3,11 @@
 //! May import `proto` and the rest of `simulator`. It decides nothing itself, so that a test in the same process and
 //! one over the wire see the same simulator.
 
+mod look;
+mod refusal;
 mod watch;
 
+use super::channels;
 use super::hub::Hub;
 use super::phone::{Phone, Refusal};
 use crate::proto::FILE_DESCRIPTOR_SET;
@@ -13,18 +16,13 @@ use crate::proto::simulator_v1::simulator_service_server::{
 };
 use crate::proto::simulator_v1::{self as proto, GetInfoResponse, WatchPhonesResponse};
 use futures::Stream;
-use std::ops::Bound;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status};
 
-const PAGE_MAX: usize = 1_000;
-/// How long one call may wait.
-const WAIT_MAX: Duration = Duration::from_mins(5);
 /// Phones on their way to one watcher.
 const WATCH_QUEUE: usize = 16;
 
@@ -59,19 +57,6 @@ pub(super) async fn serve(socket: TcpListener, info: GetInfoResponse, hub: Arc<H
 impl Control {
     fn phone(&self, phone_id: &str) -> Result<Phone, Status> {
         Ok(self.hub.phone(phone_id).ok_or(Refusal::NotFound("such phone"))?)
-    }
-}
-
-impl From<Refusal> for Status {
-    fn from(refusal: Refusal) -> Self {
-        let message = refusal.to_string();
-        match refusal {
-            Refusal::Invalid(_) => Status::invalid_argument(message),
-            Refusal::NotFound(_) => Status::not_found(message),
-            Refusal::Exists => Status::already_exists(message),
-            Refusal::Limit(_) => Status::resource_exhausted(message),
-            Refusal::Forbidden(_) => Status::failed_precondition(message),
-        }
     }
 }
 
@@ -172,14 +157,7 @@ impl SimulatorService for Control {
         &self,
         request: Request<proto::ListPhonesRequest>,
     ) -> Answer<proto::ListPhonesResponse> {
-        let request = request.into_inner();
-        let size = usize::try_from(request.page_size).unwrap_or(0);
-        let size = if size == 0 { PAGE_MAX } else { size.min(PAGE_MAX) };
-        let after = (Bound::Excluded(request.after_phone_id), Bound::Unbounded);
-        let phones: Vec<Phone> =
-            self.hub.phones().range(after).take(size).map(|(_, phone)| phone.clone()).collect();
-        let phones = phones.iter().map(Phone::snapshot).collect();
-        answer(proto::ListPhonesResponse { phones })
+        answer(self.page_of_phones(request.into_inner()))
     }
 
     type WatchPhonesStream =
@@ -335,6 +313,51 @@ impl SimulatorService for Control {
         answer(proto::ListPushesResponse { pushes, received })
     }
 
+    async fn create_channel(
+        &self,
+        request: Request<proto::CreateChannelRequest>,
+    ) -> Answer<proto::CreateChannelResponse> {
+        let channel_id = channels::create(request.get_ref(), &self.hub)?;
+        let channel = channels::get(&channel_id, &self.hub);
+        answer(proto::CreateChannelResponse { channel })
+    }
+
+    async fn delete_channel(
+        &self,
+        request: Request<proto::DeleteChannelRequest>,
+    ) -> Answer<proto::DeleteChannelResponse> {
+        if !self.hub.channels().delete(&request.get_ref().channel_id) {
+            return Err(Refusal::NotFound("such channel").into());
+        }
+        answer(proto::DeleteChannelResponse {})
+    }
+
+    async fn set_broadcasting(
+        &self,
+        request: Request<proto::SetBroadcastingRequest>,
+    ) -> Answer<proto::SetBroadcastingResponse> {
+        let request = request.get_ref();
+        self.hub.channels().set_capability(&request.bundle_id, request.enabled);
+        answer(proto::SetBroadcastingResponse {})
+    }
+
+    async fn list_channels(
+        &self,
+        request: Request<proto::ListChannelsRequest>,
+    ) -> Answer<proto::ListChannelsResponse> {
+        let channels = channels::list(request.get_ref(), &self.hub);
+        answer(proto::ListChannelsResponse { channels })
+    }
+
+    async fn list_broadcasts(
+        &self,
+        request: Request<proto::ListBroadcastsRequest>,
+    ) -> Answer<proto::ListBroadcastsResponse> {
+        let channels = self.hub.channels();
+        let (broadcasts, received) = (channels.broadcasts(request.get_ref()), channels.received());
+        answer(proto::ListBroadcastsResponse { broadcasts, received })
+    }
+
     async fn list_fcm_sends(
         &self,
         request: Request<proto::ListFcmSendsRequest>,
@@ -361,16 +384,7 @@ impl SimulatorService for Control {
         &self,
         request: Request<proto::GetFaultRequest>,
     ) -> Answer<proto::GetFaultResponse> {
-        let request = request.into_inner();
-        let timeout = request.timeout.and_then(|timeout| Duration::try_from(timeout).ok());
-        let status = || self.hub.faults().status(request.fault_id);
-        let reached = || {
-            status()
-                .is_none_or(|fault| fault.hits >= request.hits && fault.holding >= request.holding)
-        };
-        self.hub.wait_for(timeout.unwrap_or_default().min(WAIT_MAX), reached).await;
-        let fault = status().ok_or(Refusal::NotFound("such fault"))?;
-        answer(proto::GetFaultResponse { fault: Some(fault) })
+        answer(self.fault_reached(request.into_inner()).await?)
     }
 
     async fn release_fault(

@@ -294,7 +294,8 @@ impl Connection {
     }
 
     fn meet(&self, service: FaultService, token: &str, phone_id: &str, body: &[u8]) -> Option<Met> {
-        let candidate = Candidate { service, token, phone_id, world: World::Unspecified, body };
+        let world = World::Unspecified;
+        let candidate = Candidate { service, token, phone_id, world, body, wish: None };
         self.hub().faults().meet(&candidate)
     }
 

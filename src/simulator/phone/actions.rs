@@ -74,12 +74,18 @@ impl Phone {
             if online {
                 state.collect_pending(now, hub);
             }
-            let Some(stored) = state.stored.take_if(|_| online) else { return };
-            if stored.expiration.is_some_and(|at| Time::from_seconds(at) <= now) {
-                let dropped = activity_kit::describe(&stored);
-                return state.drop_push(dropped, DropReason::OfflineExpired, now);
+            if !online {
+                return;
             }
-            state.take(&stored, now, hub);
+            let broadcasts = std::mem::take(&mut state.stored_broadcasts).into_values();
+            for stored in state.stored.take().into_iter().chain(broadcasts) {
+                if stored.expiration.is_some_and(|at| Time::from_seconds(at) <= now) {
+                    let dropped = activity_kit::describe(&stored);
+                    state.drop_push(dropped, DropReason::OfflineExpired, now);
+                } else {
+                    state.take(&stored, now, hub);
+                }
+            }
         });
     }
 
@@ -214,12 +220,19 @@ impl State {
         if self.live_cards() >= hub.config.live_cards_max {
             return Err(Refusal::Limit("live activities of an app"));
         }
+        let channel_id = &request.channel_id;
+        let may_follow = self.android.is_none() && self.knows_channels();
+        let is_there = channel_id.is_empty() || self.has_channel(channel_id, hub);
+        if !is_there || (!may_follow && !channel_id.is_empty()) {
+            return forbidden("the system knows no channels, or the app has no such channel");
+        }
         template::decode(&template.attributes, Some(&request.attributes_json))
             .map_err(|wrong| Refusal::Invalid(format!("attributes_json: {wrong}")))?;
         template::decode(&template.content, Some(&request.content_json))
             .map_err(|wrong| Refusal::Invalid(format!("content_json: {wrong}")))?;
         let mut card = Card::new(&template, request.attributes_json.clone(), now);
         card.seen.started_by_app = true;
+        card.seen.channel_id.clone_from(channel_id);
         if let Some(android) = &self.android {
             card.seen.set_presentation(android.presentation(self.enabled));
         }
@@ -235,7 +248,7 @@ impl State {
         self.add_card(card);
         if self.android.is_some() {
             self.introduce(&card_id);
-        } else {
+        } else if channel_id.is_empty() {
             self.give_token(&card_id, String::new(), now, hub);
         }
         Ok(card_id)

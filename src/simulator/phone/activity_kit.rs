@@ -65,6 +65,9 @@ impl State {
             }
             (Kind::Update { card_id }, Event::Update) => self.update(push, card_id),
             (Kind::Update { card_id }, Event::End) => self.end(push, card_id),
+            (Kind::Channel { channel_id }, Event::Update | Event::End) => {
+                self.broadcast(push, channel_id)
+            }
             _ => refuse(
                 DropReason::WrongTokenKind,
                 "starts go to push-to-start tokens, updates and ends to a card's token",
@@ -80,6 +83,7 @@ impl State {
         let mut card = Card::new(&template, attributes, now);
         card.timestamp = push.timestamp;
         card.stale_at = payload.stale_at;
+        card.seen.channel_id = payload.channel_id.clone().unwrap_or_default();
         card.show(push.shown(ShownBy::Start));
         let card_id = card.seen.card_id.clone();
         self.add_card(card);
@@ -98,8 +102,13 @@ impl State {
         if !self.enabled {
             return refuse(DropReason::ActivitiesDisabled, "the person forbids Live Activities");
         }
-        if payload.wants_channel && !self.knows_channels() {
-            return refuse(DropReason::ChannelBeforeIos18, "channels came with iOS 18");
+        if let Some(channel_id) = &payload.channel_id {
+            if !self.knows_channels() {
+                return refuse(DropReason::ChannelBeforeIos18, "channels came with iOS 18");
+            }
+            if !self.has_channel(channel_id, push.hub) {
+                return refuse(DropReason::ChannelUnknown, "the app has no such channel");
+            }
         }
         if payload.alert.is_none() {
             return refuse(DropReason::AlertMissing, "there is no alert with title and body");
@@ -124,6 +133,32 @@ impl State {
             return refuse(DropReason::TooManyCards, "the app has too many live activities");
         }
         Ok(template)
+    }
+
+    /// Whether Apple has that channel for this app.
+    pub(super) fn has_channel(&self, channel_id: &str, hub: &Hub) -> bool {
+        hub.channels().find(self.world(), &self.bundle_id, channel_id).is_ok()
+    }
+
+    /// The cards that take what is published to a channel.
+    pub(super) fn followers(&self, channel_id: &str) -> Vec<String> {
+        let follows = |card: &&Card| card.lives() && card.seen.channel_id == channel_id;
+        self.cards.iter().filter(follows).map(|card| card.seen.card_id.clone()).collect()
+    }
+
+    fn broadcast(&mut self, push: &Read<'_>, channel_id: &str) -> Result<(), Refused> {
+        let followers = self.followers(channel_id);
+        if followers.is_empty() {
+            return refuse(DropReason::CardClosed, "no card that lives follows the channel");
+        }
+        let mut taken = Ok(());
+        for card_id in &followers {
+            taken = taken.and(match push.payload.event {
+                Event::End => self.end(push, card_id),
+                Event::Start | Event::Update => self.update(push, card_id),
+            });
+        }
+        taken
     }
 
     pub(super) fn live_cards(&self) -> usize {
@@ -203,7 +238,7 @@ impl Read<'_> {
 pub(super) fn describe(delivery: &Delivery) -> Drop {
     let card_id = match &delivery.kind {
         Kind::Update { card_id } => card_id.clone(),
-        Kind::Device | Kind::PushToStart { .. } => String::new(),
+        Kind::Device | Kind::PushToStart { .. } | Kind::Channel { .. } => String::new(),
     };
     let read = Payload::read(&delivery.body);
     let (event, timestamp) = match &read {

@@ -170,11 +170,28 @@ impl Phone {
                 let dropped = activity_kit::describe(&delivery);
                 return state.drop_push(dropped, reason, now);
             }
-            if let Some(older) = state.stored.replace(delivery) {
+            if let Some(older) = state.keep(delivery) {
                 let dropped = activity_kit::describe(&older);
                 state.drop_push(dropped, DropReason::OfflineOverwritten, now);
             }
         });
+    }
+
+    /// Takes what was published to a channel, if a card that lives follows it; says whether one does.
+    pub(crate) fn hear(&self, delivery: &Delivery, world: proto::World) -> bool {
+        let Kind::Channel { channel_id } = &delivery.kind else { return false };
+        let follows =
+            |state: &State| state.world() == world && !state.followers(channel_id).is_empty();
+        let (_, follows) = self.look(|state| (false, follows(state)));
+        if follows {
+            self.deliver(delivery.clone());
+        }
+        follows
+    }
+
+    /// How many of its cards follow a channel.
+    pub(crate) fn followers(&self, channel_id: &str) -> usize {
+        self.look(|state| (false, state.followers(channel_id).len())).1
     }
 
     /// Lets time pass on the phone.

@@ -21,7 +21,8 @@ pub(super) struct Payload {
     pub(super) stale_at: Option<Time>,
     pub(super) dismiss_at: Option<Time>,
     pub(super) wants_token: bool,
-    pub(super) wants_channel: bool,
+    /// The channel that a start names; what is no text names none that there is.
+    pub(super) channel_id: Option<String>,
 }
 
 /// What a push is to do.
@@ -94,7 +95,7 @@ impl Payload {
             stale_at: aps.stale_date.as_ref().and_then(instant),
             dismiss_at: aps.dismissal_date.as_ref().and_then(instant),
             wants_token: aps.input_push_token.is_some_and(|value| value.as_i64() == Some(1)),
-            wants_channel: aps.input_push_channel.is_some(),
+            channel_id: aps.input_push_channel.as_ref().map(channel),
         })
     }
 }
@@ -115,6 +116,10 @@ fn instant(value: &Value) -> Option<Time> {
     #[expect(clippy::cast_possible_truncation, reason = "a fraction of a second is dropped")]
     let seconds = seconds.or_else(|| value.as_f64().map(|seconds| seconds as i64));
     seconds.map(Time::from_seconds)
+}
+
+fn channel(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// An alert with title and body: plain strings, or localisation keys. None without both.

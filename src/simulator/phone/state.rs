@@ -15,7 +15,7 @@ use crate::proto::simulator_v1::{
     StartToken, Template, World,
 };
 use crate::proto::v1::ReportedState;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,6 +60,8 @@ pub(super) struct State {
     pub(super) device_token: String,
     /// The one place where APNs keeps a push for this app while the phone is offline.
     pub(super) stored: Option<Delivery>,
+    /// The same for each channel that a card follows.
+    pub(super) stored_broadcasts: BTreeMap<String, Delivery>,
     /// When starts by push were taken, within the window of the budget.
     pub(super) starts: VecDeque<Time>,
     pub(super) pushes_taken: i64,
@@ -102,6 +104,7 @@ impl State {
             start_tokens: Vec::new(),
             device_token: String::new(),
             stored: None,
+            stored_broadcasts: BTreeMap::new(),
             starts: VecDeque::new(),
             pushes_taken: 0,
             calls_waiting: 0,
@@ -139,6 +142,14 @@ impl State {
             replaced: false,
             death: None,
         })
+    }
+
+    /// Keeps a push for the time when there is a network again; returns what it takes the place of.
+    pub(super) fn keep(&mut self, delivery: Delivery) -> Option<Delivery> {
+        match delivery.kind.clone() {
+            Kind::Channel { channel_id } => self.stored_broadcasts.insert(channel_id, delivery),
+            _ => self.stored.replace(delivery),
+        }
     }
 
     pub(super) fn drop_push(&mut self, dropped: Drop, reason: DropReason, now: Time) {

@@ -5,6 +5,8 @@ pub(super) mod activity_type;
 pub(super) mod api_key;
 pub(super) mod app;
 pub(super) mod arrival;
+pub(super) mod channel;
+pub(super) mod channel_survey;
 pub(super) mod clock;
 pub(super) mod credential;
 pub(super) mod delivery;

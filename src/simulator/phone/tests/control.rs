@@ -49,6 +49,7 @@ async fn a_watcher_sees_a_phone_appear_and_change() {
         activity_type: "taxi".into(),
         attributes_json: "{}".into(),
         content_json: "{}".into(),
+        channel_id: String::new(),
     };
     let card_id = control.start_activity(start).await.unwrap().into_inner().card_id;
     let phone_id = phone.phone_id;

@@ -3,6 +3,7 @@
 
 mod android;
 mod app;
+mod channels;
 mod control;
 mod notifications;
 mod offline;
