@@ -12,6 +12,7 @@ mod credentials;
 mod expand;
 mod live;
 mod mark;
+mod provider_tokens;
 mod purge;
 pub mod retention;
 mod segments;
@@ -70,6 +71,7 @@ struct Shared {
     shards: Arc<Semaphore>,
     unsettled: Arc<Semaphore>,
     credentials: credentials::Cache,
+    provider_tokens: provider_tokens::ProviderTokens,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -91,6 +93,7 @@ impl Dispatcher {
         let process_start_s = parts.clock.now().seconds();
         let shared = Shared {
             credentials: credentials::Cache::default(),
+            provider_tokens: provider_tokens::ProviderTokens::default(),
             store: parts.store,
             apns: parts.apns,
             fcm: parts.fcm,

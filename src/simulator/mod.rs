@@ -18,6 +18,7 @@ mod phone;
 mod sender;
 mod tls;
 
+pub use apns::account::ProviderTokenScope;
 pub use fcm::{Limits, ReservedKeys};
 pub use phone::{Phone, Refusal};
 
@@ -65,6 +66,8 @@ pub struct Config {
     pub access_token_life: Duration,
     /// How often a connection may change its provider token.
     pub provider_token_interval: Duration,
+    /// Or a key.
+    pub provider_token_scope: ProviderTokenScope,
     /// Phones.
     pub phones_max: usize,
     /// Tokens, dead ones included.
@@ -101,6 +104,7 @@ impl Default for Config {
             fcm_reserved_keys: ReservedKeys::default(),
             access_token_life: Duration::from_secs(3_599),
             provider_token_interval: Duration::from_mins(20),
+            provider_token_scope: ProviderTokenScope::Connection,
             phones_max: 10_000,
             tokens_max: 1_000_000,
             pushes_max: 100_000,
@@ -111,6 +115,13 @@ impl Default for Config {
             call_retry_for: Duration::from_mins(1),
             call_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl Config {
+    /// The same, and as strict as Apple was ever met.
+    pub fn strict() -> Self {
+        Self { provider_token_scope: ProviderTokenScope::Key, ..Self::default() }
     }
 }
 

@@ -74,6 +74,9 @@ words! {
         "The project had as many pushes as Google allows in a minute; this one goes out later."
     PROJECT_PAUSED Retry
         "Google refuses the project's pushes at present; see the refusals before, and the log."
+    PROVIDER_TOKENS_PAUSED Retry
+        "Apple refuses provider tokens of the team for some minutes, because another sender signs \
+         too many; give each sender a key of its own, or stop one."
     NO_REASON Request
         "The answer had no reason of the provider's; check for a proxy in between."
 }

@@ -6,6 +6,7 @@
 
 use super::config::{Endpoint, Pulse};
 use super::response;
+use crate::clock::Time;
 use crate::domain::reasons::{
     CONNECT_FAILED, CONNECTION_LOST, GOAWAY, REFUSED_STREAM, STREAM_RESET,
 };
@@ -18,7 +19,7 @@ use http::Request;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -29,6 +30,10 @@ use tokio_rustls::client::TlsStream;
 
 /// A connection is replaced after so many streams that we gave up: `h2` ends it, with all that is on it, at 1,024.
 const GIVEN_UP_MAX: usize = 500;
+
+/// How long a connection carries nothing on which Apple has said that provider tokens change too often: it is useless
+/// for some time, and whoever goes on at once makes that longer.
+const PARKED_FOR: Duration = Duration::from_mins(5);
 
 /// One connection.
 pub(super) struct Connection {
@@ -46,6 +51,7 @@ struct Vital {
     retired: AtomicBool,
     given_up: AtomicUsize,
     heard_at: Mutex<Instant>,
+    parked_until: Mutex<Option<Instant>>,
     /// Rung when there may be more room than before.
     changed: Arc<Notify>,
 }
@@ -92,6 +98,7 @@ pub(super) async fn open(
         retired: AtomicBool::new(false),
         given_up: AtomicUsize::new(0),
         heard_at: Mutex::new(Instant::now()),
+        parked_until: Mutex::new(None),
         changed,
     });
     let connection = Connection { sender, vital: vital.clone(), opened_at: Instant::now() };
@@ -151,6 +158,9 @@ async fn silent(ping_pong: Option<PingPong>, pulse: Pulse, vital: &Vital) {
 impl Connection {
     /// How many streams it carries, where it has room for one more.
     pub(super) fn room(&self) -> Option<usize> {
+        if self.parked_for().is_some() {
+            return None;
+        }
         let allowed = self.vital.streams_max.load(Ordering::Acquire);
         let allowed = if self.is_proven() { allowed } else { allowed.min(1) };
         let streams = self.vital.streams.load(Ordering::Acquire);
@@ -164,6 +174,19 @@ impl Connection {
 
     pub(super) fn leave(&self) {
         self.vital.streams.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Lets it carry no new streams for [`PARKED_FOR`], and then one until Apple has accepted a provider token again.
+    pub(super) fn park(&self) {
+        self.vital.proven.store(false, Ordering::Release);
+        *self.vital.parked_until() = Some(Instant::now() + PARKED_FOR);
+        self.vital.changed.notify_waiters();
+    }
+
+    /// How long it still carries nothing, where it is parked.
+    pub(super) fn parked_for(&self) -> Option<Duration> {
+        let until = (*self.vital.parked_until())?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
     }
 
     /// Whether Apple has accepted a provider token on it.
@@ -208,16 +231,16 @@ impl Connection {
 }
 
 impl Exchange {
-    /// Waits for the answer at most so long.
-    pub(super) async fn answer(self, request_timeout: Duration) -> Outcome {
+    /// Waits for the answer at most so long. Also gives its date, where it has one.
+    pub(super) async fn answer(self, request_timeout: Duration) -> (Outcome, Option<Time>) {
         let Exchange { response, vital, written_at } = self;
         let deadline = written_at + request_timeout;
         let (head, stream) = match timeout_at(deadline, response).await {
             Ok(Ok(response)) => response.into_parts(),
-            Ok(Err(error)) => return vital.failed(&error),
+            Ok(Err(error)) => return (vital.failed(&error), None),
             Err(_) => {
                 vital.give_up(written_at);
-                return Outcome::Unknown { reason: TIMEOUT };
+                return (Outcome::Unknown { reason: TIMEOUT }, None);
             }
         };
         vital.hear();
@@ -226,7 +249,8 @@ impl Exchange {
             vital.give_up(written_at);
         }
         vital.prove(head.status.as_u16());
-        response::outcome(head.status.as_u16(), &head.headers, &body.unwrap_or_default())
+        let (status, body) = (head.status.as_u16(), body.unwrap_or_default());
+        (response::outcome(status, &head.headers, &body), response::date(&head.headers))
     }
 }
 
@@ -266,6 +290,10 @@ impl Vital {
 
     fn hear(&self) {
         *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn parked_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.parked_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn heard_at(&self) -> Instant {

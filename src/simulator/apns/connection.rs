@@ -3,10 +3,11 @@
 //! May import `clock`, `proto` and the rest of `simulator`. One stream until a request with a valid provider token
 //! succeeded, then as many as configured. Every request that is read gets a record.
 
+use super::super::Config;
 use super::super::fault::{Candidate, Held, Met};
 use super::super::hub::Hub;
 use super::super::{phone, stamp};
-use super::account::ProviderToken;
+use super::account::{ProviderToken, ProviderTokenScope};
 use super::reason::Refusal;
 use super::registry::{Entry, Use};
 use super::request::{self, PAYLOAD_BYTES_MAX};
@@ -21,7 +22,7 @@ use http::request::Parts;
 use http::{HeaderMap, Response};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -32,6 +33,8 @@ const STREAMS_AT_FIRST: u32 = 1;
 const BODY_BYTES_READ: usize = 2 * PAYLOAD_BYTES_MAX;
 /// How long the last frames may take.
 const LINGER: Duration = Duration::from_secs(1);
+/// Bytes of a digest that are enough to tell texts apart.
+const DIGEST_BYTES: usize = 16;
 const HEADER_BYTES_MAX: u32 = 16 * 1024;
 
 /// Where a connection belongs.
@@ -158,6 +161,7 @@ impl Connection {
             body: body.slice(..body.len().min(PAYLOAD_BYTES_MAX)).to_vec(),
             receive_time: Some(stamp(now)),
             connection: self.place.number,
+            provider_token: digest(&text(&parts.headers, "authorization")),
             ..Push::default()
         };
         let number = self.hub().record().receive(push);
@@ -191,14 +195,18 @@ impl Connection {
         let header = headers.get("authorization");
         let header = header.ok_or_else(|| Refusal::new("MissingProviderToken"))?;
         let header = header.to_str().map_err(|_| Refusal::new("InvalidProviderToken"))?;
-        let account = self.hub().account();
+        let mut account = self.hub().account();
         let mut provider = super::super::hub::lock(&self.provider);
         if let Some(known) = provider.as_ref().filter(|known| known.header == header) {
             return account.still_good(&known.token, now);
         }
         let token = account.judge(header, now)?;
-        let interval = self.hub().config.provider_token_interval;
-        if provider.as_ref().is_some_and(|known| now.since(known.since) < interval) {
+        let Config { provider_token_interval: interval, provider_token_scope, .. } =
+            self.hub().config;
+        let too_often = provider.as_ref().is_some_and(|known| now.since(known.since) < interval)
+            || provider_token_scope == ProviderTokenScope::Key
+                && !account.note(&token, header, interval);
+        if too_often {
             return Err(Refusal::new("TooManyProviderTokenUpdates"));
         }
         *provider = Some(Provider { header: header.to_owned(), token, since: now });
@@ -298,7 +306,10 @@ impl Connection {
         refusal: Option<&Refusal>,
         mut respond: SendResponse<Bytes>,
     ) {
-        let mut response = Response::builder().header("apns-id", &arrived.apns_id);
+        let now = self.hub().clock.now();
+        let mut response = Response::builder()
+            .header("apns-id", &arrived.apns_id)
+            .header("date", httpdate::fmt_http_date(UNIX_EPOCH + now.since(Time(0))));
         let status = refusal.map_or(200, |refusal| refusal.status);
         let mut body = Bytes::new();
         if let Some(refusal) = refusal {
@@ -316,7 +327,7 @@ impl Connection {
             }
         }
         let reason = refusal.map_or("", |refusal| refusal.reason.as_str());
-        self.hub().record().answer(arrived.number, status, reason, self.hub().clock.now());
+        self.hub().record().answer(arrived.number, status, reason, now);
         self.hub().changed();
         // The next request may come the moment the peer has this answer.
         self.open.fetch_sub(1, Ordering::AcqRel);
@@ -337,6 +348,15 @@ async fn read(mut stream: RecvStream) -> Option<Bytes> {
         body.extend_from_slice(&chunk);
     }
     Some(body.freeze())
+}
+
+/// Tells texts apart without keeping them.
+fn digest(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    digest.as_ref().iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn text(headers: &HeaderMap, name: &str) -> String {
