@@ -5,7 +5,7 @@
 //! a shard; none begins to send with less than [`SEND_MARGIN`] of its lease left; who lost a lease moves no shard and
 //! begins no start, for both look at the epoch under the shard's lock.
 
-use super::{Dispatcher, FAULT_PAUSE, steps};
+use super::{Dispatcher, FAULT_PAUSE, Shared, steps};
 use crate::bus::Ring;
 use crate::clock::Time;
 use crate::domain::ids::{ReplicaId, ShardId};
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::store::leases::{Claimant, LEASE, Lease};
 use crate::store::{self, Lane, leases};
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
@@ -97,8 +98,12 @@ impl Claims {
 }
 
 impl Claim {
-    /// A send may begin: nobody else will for a while.
+    /// A send may begin: nobody else will for a while, and no later process would stamp what is older.
     pub(super) fn may_send(&self) -> bool {
+        let Shared { clock, clock_mark_ms, .. } = &*self.dispatcher.shared;
+        if !steps::may_stamp(Time(clock_mark_ms.load(Ordering::Relaxed)), clock.now()) {
+            return false;
+        }
         match self.dispatcher.shared.claims.lock().get(&self.shard) {
             Some(Held::Alone) => true,
             Some(Held::Leased { until, .. }) => Instant::now() + SEND_MARGIN <= *until,

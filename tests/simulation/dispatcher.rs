@@ -47,11 +47,8 @@ impl World<'_> {
     }
 
     pub(crate) async fn sweep(&mut self) -> Result<()> {
+        self.keep_mark().await?;
         let (store, now) = (&self.database.store, self.now());
-        if let Some(mark) = steps::new_mark(self.mark, now) {
-            store.write(Lane::Settle, move |tx| Box::pin(store::clock::save(tx, mark))).await?;
-            self.mark = mark;
-        }
         let behind = store::shards::behind_all_workspaces(store.reader(), 256).await?;
         let ours =
             behind.iter().map(|shard| shard.id).filter(|id| self.rows.shards.contains_key(id));
@@ -64,6 +61,16 @@ impl World<'_> {
                     Box::pin(async move { steps::wake(tx, &ours, now).await })
                 })
                 .await?;
+        }
+        Ok(())
+    }
+
+    /// Every look of the dispatcher begins with it, and nothing is sent without.
+    async fn keep_mark(&mut self) -> Result<()> {
+        if let Some(mark) = steps::new_mark(self.mark, self.now()) {
+            let store = &self.database.store;
+            store.write(Lane::Settle, move |tx| Box::pin(store::clock::save(tx, mark))).await?;
+            self.mark = mark;
         }
         Ok(())
     }
@@ -119,6 +126,7 @@ impl World<'_> {
                 None => return self.close(claim).await,
             },
             Stage::Begun(slice) => {
+                self.keep_mark().await?;
                 claim.stage = Stage::Sent(self.send(&claim.work, slice)?, vec![]);
             }
             Stage::Sent(waiting, answered) => {
@@ -158,6 +166,7 @@ impl World<'_> {
     /// Hands a slice over to Apple; one reading of the clock stamps it.
     fn send(&mut self, work: &Work, slice: Vec<Planned>) -> Result<Vec<usize>> {
         let (now, run) = (self.now(), work.shard.place.run);
+        ensure!(steps::may_stamp(self.mark, now), "a stamp that the durable mark does not cover");
         let mut numbers = Vec::new();
         for planned in slice {
             let spread = u16::try_from(self.random.below(1_000))?;

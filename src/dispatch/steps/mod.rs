@@ -29,5 +29,5 @@ pub use provider_token::{WantedToken, forget_provider_tokens, provider_token};
 pub use purge::{purge_activity, purge_device};
 pub use retention::{forget_earlier_runs, forget_ended};
 pub use settle::{Answered, Made, Place, Slice, settle_slice};
-pub use sweep::{new_mark, wake};
+pub use sweep::{may_stamp, new_mark, wake};
 pub use tokens::lose_tokens;
