@@ -79,26 +79,26 @@ mod tests {
 
     #[test]
     fn a_token_is_replaced_after_50_minutes() {
-        assert!(is_good(NOW, None, NOW + (REPLACE_AFTER - SECOND)));
+        assert!(is_good(NOW, None, NOW + REPLACE_AFTER - SECOND));
         assert!(!is_good(NOW, None, NOW + REPLACE_AFTER));
     }
 
     #[test]
     fn a_token_that_apple_calls_expired_is_not_replaced_within_20_minutes() {
-        assert!(is_good(NOW, Some(NOW), NOW + (MINT_EVERY - SECOND)));
+        assert!(is_good(NOW, Some(NOW), NOW + MINT_EVERY - SECOND));
         assert!(!is_good(NOW, Some(NOW), NOW + MINT_EVERY));
         assert!(is_good(NOW + SECOND, Some(NOW), NOW + MINT_EVERY + SECOND), "another has come");
     }
 
     #[test]
     fn a_token_that_is_called_expired_before_another_may_be_signed_says_that_the_clock_is_wrong() {
-        assert!(is_fresh(NOW, NOW + (MINT_EVERY - SECOND)));
+        assert!(is_fresh(NOW, NOW + MINT_EVERY - SECOND));
         assert!(!is_fresh(NOW, NOW + MINT_EVERY));
     }
 
     #[test]
     fn a_token_from_the_future_is_replaced() {
-        assert!(is_good(NOW, None, NOW - (REPLACE_AFTER - SECOND)));
+        assert!(is_good(NOW, None, NOW - REPLACE_AFTER + SECOND));
         assert!(!is_good(NOW, None, NOW - REPLACE_AFTER));
     }
 }

@@ -15,6 +15,8 @@ use super::wire::{self, Wire};
 use crate::clock::Time;
 use crate::proto::simulator_v1::fault::Action;
 use crate::proto::simulator_v1::{FaultService, Push, World};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::{Bytes, BytesMut};
 use h2::RecvStream;
 use h2::server::SendResponse;
@@ -356,7 +358,7 @@ fn digest(text: &str) -> String {
         return String::new();
     }
     let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    digest.as_ref().iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect()
+    BASE64_URL_SAFE_NO_PAD.encode(digest.as_ref().get(..DIGEST_BYTES).unwrap_or_default())
 }
 
 fn text(headers: &HeaderMap, name: &str) -> String {

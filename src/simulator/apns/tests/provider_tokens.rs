@@ -1,6 +1,7 @@
 //! Provider tokens.
 
 use crate::clock::Time;
+use crate::proto::simulator_v1::ListPushesRequest;
 use crate::simulator::Config;
 use crate::simulator::sender::{Sender, World, provider_token, sign, start_token};
 use serde_json::json;
@@ -128,7 +129,7 @@ async fn where_it_is_strict_a_key_that_changes_its_token_too_often_is_told_so_on
     for token in [&second, &first] {
         assert_eq!(verdict(&world, &mut world.sandbox().await, token).await.0, 200);
     }
-    let digests = world.simulator.pushes(&Default::default());
+    let digests = world.simulator.pushes(&ListPushesRequest::default());
     let digests: BTreeSet<String> = digests.into_iter().map(|push| push.provider_token).collect();
     assert_eq!(digests.len(), 2, "the record tells them apart");
 }
