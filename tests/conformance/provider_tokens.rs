@@ -13,7 +13,7 @@ use tidings::secrets::{Keyring, MasterKey, Sealed};
 use tidings::store::{Lane, Store, provider_tokens};
 
 /// So many ask at the same time.
-const CROWD: usize = 8;
+const CROWD: i64 = 8;
 
 fn credential() -> Credential {
     let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
@@ -49,10 +49,11 @@ async fn ask(
 pub(crate) async fn all_get_the_same(stores: &[Store]) {
     let (keyring, credential) = (keyring(), credential());
     // Whoever signs does it at a moment of its own.
-    let all = (0..CROWD).map(|number| {
-        let (store, now) = (&stores[number % stores.len()], Time(NOW.0 + number as i64));
-        ask(store, &keyring, &credential, (None, now))
-    });
+    let all = stores
+        .iter()
+        .cycle()
+        .zip(0..CROWD)
+        .map(|(store, second)| ask(store, &keyring, &credential, (None, at(second))));
     let all = futures::future::join_all(all).await;
     assert!(all.iter().all(|token| token.minted_at() == all[0].minted_at()), "{all:?}");
 }
@@ -70,7 +71,8 @@ pub(crate) async fn every_field_of_a_provider_token_comes_back(world: World) {
     };
     let all = [kept(signer("ONE", 1), 0), kept(signer("TWO", 1), 1), kept(signer("ONE", 2), 2)];
     let later = kept(signer("ONE", 1), 9);
-    for token in all.iter().chain([&later]).cloned() {
+    for token in [&all[0], &all[1], &all[2], &later] {
+        let token = token.clone();
         transact!(world, |tx, token| provider_tokens::save(tx, token).await).unwrap();
     }
     for token in [&later, &all[1], &all[2]] {

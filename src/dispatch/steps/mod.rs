@@ -1,9 +1,9 @@
 //! The steps of delivery: each is one transaction, or one look at the tables, as a plain function of rows and `now`.
 //!
-//! May import `store` and `domain`, and what signs from `provider`. The dispatcher around them has tasks, timers and the transport; a test that runs
-//! the same steps in virtual time, in any order, runs what the server runs. Every transaction reads its rows anew under
-//! the shard's lock (embedded: the one writer) and lets `domain` decide. A shard's delivered revision moves with the
-//! closing of a claim only.
+//! May import `store` and `domain`, and what signs from `provider`. The dispatcher around them has tasks, timers and
+//! the transport; a test that runs the same steps in virtual time, in any order, runs what the server runs. Every
+//! transaction reads its rows anew under the shard's lock (embedded: the one writer) and lets `domain` decide. A shard's
+//! delivered revision moves with the closing of a claim only.
 
 mod begin;
 mod close;
