@@ -2,8 +2,8 @@
 //!
 //! May import `store` and `domain`, and what signs from `provider`. The dispatcher around them has tasks, timers and
 //! the transport; a test that runs the same steps in virtual time, in any order, runs what the server runs. Every
-//! transaction reads its rows anew under the shard's lock (embedded: the one writer) and lets `domain` decide. A shard's
-//! delivered revision moves with the closing of a claim only.
+//! transaction reads its rows anew under the shard's lock (embedded: the one writer) and lets `domain` decide. The
+//! delivered revision of a shard moves with the closing of a claim only.
 
 mod begin;
 mod close;
