@@ -1,4 +1,5 @@
-//! What the server remembers for itself: request ids, the mark of its clock, the sealed fingerprint key.
+//! What the server remembers for itself: request ids, the mark of its clock, the sealed fingerprint key, the provider
+//! tokens that all replicas use.
 
 use crate::tables;
 use sea_orm_migration::prelude::*;
@@ -13,10 +14,12 @@ impl MigrationTrait for Migration {
         request_ids(manager).await?;
         clock(manager).await?;
         keyring(manager).await?;
+        provider_tokens(manager).await?;
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        manager.drop_table(Table::drop().table("provider_tokens").to_owned()).await?;
         manager.drop_table(Table::drop().table("keyring").to_owned()).await?;
         manager.drop_table(Table::drop().table("clock").to_owned()).await?;
         manager.drop_table(Table::drop().table("request_ids").to_owned()).await?;
@@ -63,6 +66,20 @@ async fn keyring(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(small_integer("id").primary_key())
         .col(text("sealed_key_id"))
         .col(blob("sealed"))
+        .to_owned();
+    tables::create(manager, table).await
+}
+
+async fn provider_tokens(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
+    let table = Table::create()
+        .table("provider_tokens")
+        .col(text("team_id"))
+        .col(text("key_id"))
+        .col(blob("key_digest"))
+        .col(text("sealed_key_id"))
+        .col(blob("sealed"))
+        .col(big_integer("minted_at"))
+        .primary_key(Index::create().col("team_id").col("key_id").col("key_digest"))
         .to_owned();
     tables::create(manager, table).await
 }

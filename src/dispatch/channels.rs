@@ -193,20 +193,25 @@ impl Dispatcher {
     }
 
     async fn ask(&self, place: &Survey, errand: Errand) -> Result<Done, Refusal> {
-        let missing = || Refusal {
-            reason: CREDENTIAL_MISSING.to_owned(),
-            class: own_class(CREDENTIAL_MISSING),
+        let missing = |reason: &str| Refusal {
+            reason: reason.to_owned(),
+            class: own_class(reason),
             is_doubtful: false,
             retry_after: None,
         };
         let signing = self.signing(place.workspace, place.app, place.environment).await;
         let signing = signing.map_err(|error| {
             tracing::error!(%error, "a credential was not read");
-            missing()
+            missing(CREDENTIAL_MISSING)
         })?;
-        let Some(Signing::Apns(credential)) = signing else { return Err(missing()) };
+        let (credential, token) = match signing {
+            Signing::Apns(credential, token) => (credential, token),
+            Signing::Nothing(reason) => return Err(missing(reason)),
+            Signing::Google(_) => return Err(missing(CREDENTIAL_MISSING)),
+        };
         let (environment, bundle_id) = (place.environment, place.bundle_id.clone());
-        self.shared.apns.ask(&ChannelCall { environment, bundle_id, credential, errand }).await
+        let call = ChannelCall { environment, bundle_id, credential, token, errand };
+        self.shared.apns.ask(&call).await
     }
 
     /// Writes an answer down; it is all that is known of what Apple did, so one failure does not lose it.

@@ -4,9 +4,11 @@ use super::Dispatcher;
 use crate::clock::Time;
 use crate::domain::ids::{AppId, WorkspaceId};
 use crate::domain::push::Environment;
+use crate::domain::reasons::CREDENTIAL_MISSING;
 use crate::domain::tenant::Signer;
 use crate::error::{Error, Result};
 use crate::provider::Credential;
+use crate::provider::apns::ProviderToken;
 use crate::provider::fcm::ServiceAccount;
 use crate::secrets::Context;
 use crate::store;
@@ -20,15 +22,26 @@ const LIFE: Duration = Duration::from_secs(5);
 const ENTRIES_MAX: usize = 10_000;
 
 /// When a credential was read, and that it was there.
-type Entry = (Time, Option<Signing>);
+type Entry = (Time, Option<Opened>);
 
-/// What signs the pushes of an app.
+/// The credential of an app.
 #[derive(Clone, Debug)]
-pub(super) enum Signing {
+enum Opened {
     /// A key of Apple's.
     Apns(Arc<Credential>),
     /// A service account of Google's.
     Google(Arc<ServiceAccount>),
+}
+
+/// What proves that the pushes of an app are its own.
+#[derive(Clone, Debug)]
+pub(super) enum Signing {
+    /// A key of Apple's, and what it has signed.
+    Apns(Arc<Credential>, Arc<ProviderToken>),
+    /// A service account of Google's.
+    Google(Arc<ServiceAccount>),
+    /// Nothing, for this reason.
+    Nothing(&'static str),
 }
 
 /// Credentials by app and world.
@@ -38,13 +51,29 @@ pub(super) struct Cache {
 }
 
 impl Dispatcher {
-    /// The credential that signs pushes of the app, if there is one.
+    /// What goes with the pushes of the app.
     pub(super) async fn signing(
         &self,
         workspace: WorkspaceId,
         app: AppId,
         environment: Environment,
-    ) -> Result<Option<Signing>> {
+    ) -> Result<Signing> {
+        Ok(match self.opened(workspace, app, environment).await? {
+            None => Signing::Nothing(CREDENTIAL_MISSING),
+            Some(Opened::Google(account)) => Signing::Google(account),
+            Some(Opened::Apns(key)) => match self.provider_token(&key).await? {
+                Ok(token) => Signing::Apns(key, token),
+                Err(reason) => Signing::Nothing(reason),
+            },
+        })
+    }
+
+    async fn opened(
+        &self,
+        workspace: WorkspaceId,
+        app: AppId,
+        environment: Environment,
+    ) -> Result<Option<Opened>> {
         let now = self.shared.clock.now();
         if let Some(kept) = self.kept(app, environment, now) {
             return Ok(kept);
@@ -60,10 +89,10 @@ impl Dispatcher {
                 let id = sealed.id;
                 Some(match sealed.signer {
                     Signer::ApnsKey { key_id, team_id, .. } => {
-                        Signing::Apns(Arc::new(Credential { id, key_id, team_id, key_p8: secret }))
+                        Opened::Apns(Arc::new(Credential { id, key_id, team_id, key_p8: secret }))
                     }
                     Signer::ServiceAccount { .. } => {
-                        Signing::Google(Arc::new(ServiceAccount { id, json: secret }))
+                        Opened::Google(Arc::new(ServiceAccount { id, json: secret }))
                     }
                 })
             }
@@ -77,7 +106,7 @@ impl Dispatcher {
     }
 
     #[expect(clippy::option_option, reason = "not kept, or kept that there is none")]
-    fn kept(&self, app: AppId, environment: Environment, now: Time) -> Option<Option<Signing>> {
+    fn kept(&self, app: AppId, environment: Environment, now: Time) -> Option<Option<Opened>> {
         let entries = self.entries();
         let (since, credential) = entries.get(&(app, environment))?;
         (now.since(*since) < LIFE).then(|| credential.clone())

@@ -13,6 +13,7 @@ mod credentials;
 mod expand;
 mod live;
 mod mark;
+mod provider_tokens;
 mod purge;
 pub mod retention;
 mod segments;
@@ -73,6 +74,7 @@ struct Shared {
     unsettled: Arc<Semaphore>,
     questions: Arc<Semaphore>,
     credentials: credentials::Cache,
+    provider_tokens: provider_tokens::ProviderTokens,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -94,6 +96,7 @@ impl Dispatcher {
         let process_start_s = parts.clock.now().seconds();
         let shared = Shared {
             credentials: credentials::Cache::default(),
+            provider_tokens: provider_tokens::ProviderTokens::default(),
             store: parts.store,
             apns: parts.apns,
             fcm: parts.fcm,

@@ -63,6 +63,7 @@ impl Retention {
     pub async fn round(&self) -> Result<()> {
         let now = self.clock.now();
         let Config { deliveries_days, events_days, dead_tokens_days, .. } = self.config;
+        self.forget_provider_tokens(now).await?;
         self.forget(Kind::Requests, now - REMEMBERED).await?;
         self.forget(Kind::Deliveries, days_before(now, deliveries_days)).await?;
         self.forget(Kind::Events, days_before(now, events_days)).await?;
@@ -71,6 +72,14 @@ impl Retention {
         let ended_before = days_before(now, self.config.ended_runs_days);
         self.forget_ended(ended_before, now).await?;
         self.forget_earlier_runs(ended_before, now).await
+    }
+
+    /// There are no more of them than keys.
+    async fn forget_provider_tokens(&self, now: Time) -> Result<()> {
+        let forget = self.store.write(Lane::Settle, move |tx| {
+            Box::pin(async move { steps::forget_provider_tokens(tx, now).await })
+        });
+        forget.await.map(drop)
     }
 
     async fn forget(&self, kind: Kind, before: Time) -> Result<()> {

@@ -13,7 +13,7 @@ use crate::domain::ids::DeviceKey;
 use crate::domain::outcome::Outcome;
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::push::Alert;
-use crate::domain::reasons::{CREDENTIAL_MISSING, TOKEN_UNREADABLE};
+use crate::domain::reasons::TOKEN_UNREADABLE;
 use crate::domain::revision::{Number, Revision};
 use crate::domain::settle::Sent;
 use crate::domain::token::{Token, TokenKind};
@@ -53,19 +53,14 @@ pub(super) async fn begin(claim: &Claim, slice: Vec<Planned>) -> Result<Vec<Plan
     Ok(rest)
 }
 
-/// What signs the pushes of the claim, if there is anything.
-pub(super) async fn signing(claim: &Claim, work: &Work) -> Result<Option<Signing>> {
+/// What goes with the pushes of the claim.
+pub(super) async fn signing(claim: &Claim, work: &Work) -> Result<Signing> {
     let place = work.shard.place;
     claim.dispatcher.signing(work.shard.workspace, place.app, place.environment).await
 }
 
 /// Stamps, builds and hands over. One reading of the clock stamps the slice.
-pub(super) fn send(
-    claim: &Claim,
-    work: &Work,
-    slice: Vec<Planned>,
-    signing: Option<Signing>,
-) -> UnderWay {
+pub(super) fn send(claim: &Claim, work: &Work, slice: Vec<Planned>, signing: Signing) -> UnderWay {
     let dispatcher = &claim.dispatcher;
     let now = dispatcher.shared.clock.now();
     let (mut made, mut failed, mut ready) = (Vec::new(), Vec::new(), Vec::new());
@@ -73,25 +68,28 @@ pub(super) fn send(
     for (index, mut planned) in slice.into_iter().enumerate() {
         let stamp = planned.plan.stamp(now);
         let body = bodies.body(work, &mut planned, (stamp, now));
-        match dispatcher.open(&planned) {
-            Ok(token) if signing.is_some() => {
+        let token = match signing {
+            Signing::Nothing(reason) => Err(reason),
+            _ => dispatcher.open(&planned),
+        };
+        match token {
+            Ok(token) => {
                 let Planned { plan, subscription, token: Token { kind, .. }, .. } = &planned;
                 let (plan, device, kind) = (plan.clone(), subscription.device, *kind);
                 let deliver_until = work.wanted.deliver_until(subscription);
                 ready.push(Ready { index, plan, device, kind, token, body, deliver_until });
             }
-            Ok(_) => failed.push((index, Outcome::NotSent { reason: CREDENTIAL_MISSING })),
             Err(reason) => failed.push((index, Outcome::NotSent { reason })),
         }
         let sent = Sent::new(planned.plan.clone(), now);
         made.push(Some(Made { planned, sent }));
     }
     let answers = match signing {
-        Some(Signing::Apns(key)) => dispatcher.shared.apns.send(apns::batch(work, key, ready, now)),
-        Some(Signing::Google(account)) => {
-            dispatcher.shared.fcm.send(fcm::batch(work, account, ready))
+        Signing::Apns(key, token) => {
+            dispatcher.shared.apns.send(apns::batch(work, (key, token), ready, now))
         }
-        None => mpsc::channel(1).1,
+        Signing::Google(account) => dispatcher.shared.fcm.send(fcm::batch(work, account, ready)),
+        Signing::Nothing(_) => mpsc::channel(1).1,
     };
     UnderWay { made, failed, answers }
 }

@@ -88,6 +88,8 @@ async fn deliver_slice(
     work: &Work,
     slice: Vec<Planned>,
 ) -> Result<Option<Vec<Sent>>> {
+    // What may fail comes before what cannot be taken back.
+    let signing = send::signing(claim, work).await?;
     let slice = send::begin(claim, slice).await?;
     if slice.is_empty() {
         return Ok(Some(Vec::new()));
@@ -95,7 +97,6 @@ async fn deliver_slice(
     let permits = u32::try_from(slice.len()).unwrap_or(u32::MAX);
     let unsettled = Arc::clone(&claim.dispatcher.shared.unsettled);
     let permit = unsettled.acquire_many_owned(permits).await.map_err(Error::internal)?;
-    let signing = send::signing(claim, work).await?;
     // All of this took its time, most of all where the database did.
     if !claim.may_send() {
         take_back(claim, work, slice).await?;

@@ -26,6 +26,7 @@ pub mod outcome;
 pub mod payload;
 pub mod plan;
 pub mod platform;
+pub mod provider_token;
 pub mod push;
 pub mod reasons;
 pub mod recipient;

@@ -134,7 +134,8 @@ pub static REASONS: &[Row] = &[
         403,
         "ExpiredProviderToken",
         Class::ProviderToken,
-        "A new provider token is signed by itself; if this stays, set this machine's clock.",
+        "Apple's clock and this machine's differ, or the token had become old: such a one is \
+         replaced by itself. If this stays, set this machine's clock.",
         TOKENS,
     ),
     row(

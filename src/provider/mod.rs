@@ -30,6 +30,8 @@ pub struct Batch {
     pub bundle_id: Arc<str>,
     /// Who signs.
     pub credential: Arc<Credential>,
+    /// What that key has signed.
+    pub token: Arc<apns::ProviderToken>,
     /// Any number; the transport keeps to the streams that Apple allows.
     pub pushes: Vec<Push>,
 }

@@ -52,6 +52,11 @@ impl<'a> Context<'a> {
     pub fn token(workspace: &'a str, row: &'a str) -> Self {
         Context { table: "tokens", column: "sealed", workspace, row }
     }
+
+    /// The token in a row of `provider_tokens`, which serves every workspace that has the key.
+    pub fn provider_token(row: &'a str) -> Self {
+        Context { table: "provider_tokens", column: "sealed", workspace: "", row }
+    }
 }
 
 impl Keyring {

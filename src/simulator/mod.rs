@@ -19,6 +19,7 @@ mod phone;
 mod sender;
 mod tls;
 
+pub use apns::account::ProviderTokenScope;
 pub use fcm::{Limits, ReservedKeys};
 pub use phone::{Phone, Refusal};
 
@@ -74,6 +75,8 @@ pub struct Config {
     pub access_token_life: Duration,
     /// How often a connection may change its provider token.
     pub provider_token_interval: Duration,
+    /// Or a key.
+    pub provider_token_scope: ProviderTokenScope,
     /// Phones.
     pub phones_max: usize,
     /// Channels of one app in one world.
@@ -116,6 +119,7 @@ impl Default for Config {
             fcm_reserved_keys: ReservedKeys::default(),
             access_token_life: Duration::from_secs(3_599),
             provider_token_interval: Duration::from_mins(20),
+            provider_token_scope: ProviderTokenScope::Connection,
             phones_max: 10_000,
             channels_max: 10_000,
             tokens_max: 1_000_000,
@@ -127,6 +131,13 @@ impl Default for Config {
             call_retry_for: Duration::from_mins(1),
             call_timeout: Duration::from_secs(10),
         }
+    }
+}
+
+impl Config {
+    /// The same, and as strict as Apple was ever met.
+    pub fn strict() -> Self {
+        Self { provider_token_scope: ProviderTokenScope::Key, ..Self::default() }
     }
 }
 

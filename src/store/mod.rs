@@ -41,6 +41,7 @@ pub mod events;
 pub mod expansions;
 pub mod keyring;
 pub mod leases;
+pub mod provider_tokens;
 pub mod recipients;
 pub mod requests;
 pub mod retention;

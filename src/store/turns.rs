@@ -14,6 +14,8 @@ pub enum Turn<'a> {
     FirstStart,
     /// Whom a token belongs to, by its fingerprint: two devices may bring the same one at once.
     Token(&'a [u8; 32]),
+    /// Who signs provider tokens, by the digest of the key.
+    ProviderToken(&'a [u8; 32]),
 }
 
 /// Waits for the turn, and has it until the transaction ends.
@@ -24,8 +26,8 @@ pub async fn take(tx: &Tx, turn: Turn<'_>) -> Result<()> {
     }
     let number = match turn {
         Turn::FirstStart => 0,
-        Turn::Token(fingerprint) => {
-            i64::from_be_bytes(fingerprint.first_chunk().copied().unwrap_or_default())
+        Turn::Token(digest) | Turn::ProviderToken(digest) => {
+            i64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())
         }
     };
     let backend = handle.db.get_database_backend();

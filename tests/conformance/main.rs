@@ -17,6 +17,7 @@ mod deliveries;
 mod leases;
 mod log;
 mod progress;
+mod provider_tokens;
 mod recipients;
 mod requests;
 mod schema;
@@ -114,6 +115,12 @@ facts! {
     progress {
         every_subscription_is_counted_once_for_what_it_is,
         a_run_without_subscriptions_has_no_routes,
+    }
+    provider_tokens {
+        every_field_of_a_provider_token_comes_back,
+        those_who_ask_at_once_get_the_same_provider_token,
+        a_provider_token_outlives_who_signed_it_and_is_replaced_when_it_is_due,
+        another_key_has_a_provider_token_of_its_own,
     }
     recipients {
         a_device_belongs_by_contact_by_id_by_segment_or_by_workspace,

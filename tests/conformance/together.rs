@@ -220,3 +220,10 @@ async fn replicas_that_start_at_once_make_one_schema_and_one_key() {
         store.close().await;
     }
 }
+
+#[tokio::test]
+async fn replicas_that_ask_at_once_get_the_same_provider_token() {
+    let world = World::postgres().await;
+    let other = world.with(|_| {}).await;
+    crate::provider_tokens::all_get_the_same(&[world.store.clone(), other]).await;
+}

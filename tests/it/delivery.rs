@@ -7,6 +7,7 @@ mod crowd;
 mod devices;
 mod fallback;
 mod mixed;
+mod provider_tokens;
 mod targets;
 mod tried;
 

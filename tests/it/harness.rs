@@ -89,7 +89,7 @@ impl World {
         clock: Clock,
         change: impl FnOnce(&mut Config),
     ) -> Self {
-        let simulator = simulator::start(simulator::Config::default(), clock.clone());
+        let simulator = simulator::start(simulator::Config::strict(), clock.clone());
         let simulator = simulator.await.expect("a simulator");
         let folder = TempDir::new().expect("a folder");
         let mut config = config(&folder, &database, &simulator);

@@ -71,7 +71,7 @@ impl World {
             live_cards_max: 1_000,
             start_budget: 1_000,
             call_retry_for: Duration::from_mins(20),
-            ..simulator::Config::default()
+            ..simulator::Config::strict()
         };
         let simulator = simulator::start(config, Clock::system()).await.expect("a simulator");
         let folder = TempDir::new().expect("a folder");

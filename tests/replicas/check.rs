@@ -5,7 +5,7 @@ use crate::random::Random;
 use crate::traffic::Flown;
 use crate::watch::{accepted, ended};
 use crate::world::{World, wait};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use tidings::clock::{Clock, Time};
 use tidings::proto::simulator_v1::{self as sim, DropReason};
 use tidings::proto::v1::ActivityState;
@@ -80,6 +80,12 @@ pub(crate) async fn everything_arrives(
             assert_eq!(over, phones, "{}: {progress:?}", flights[0].id);
         }
     }
+    let tokens: BTreeSet<&str> = pushes.iter().map(|push| push.provider_token.as_str()).collect();
+    assert_eq!(
+        tokens.len(),
+        1,
+        "all replicas, before and after every kill, use one provider token"
+    );
     let doubled = doubled(&pushes, disturbances);
     println!("{} pushes, {doubled} of them made again after a disturbance", pushes.len());
 }

@@ -7,6 +7,7 @@ use crate::domain::activity::Activity;
 use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Notification, Payload, PushType};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::push::Priority;
+use crate::provider::apns::ProviderToken;
 use crate::provider::{Batch, Credential, Push};
 use bytes::Bytes;
 use std::sync::Arc;
@@ -19,8 +20,13 @@ const STORED_FOR: Duration = Duration::from_hours(8);
 /// How long Apple keeps an ordinary notification: one that appears much later is a surprise.
 const FALLBACK_STORED_FOR: Duration = Duration::from_hours(1);
 
-/// Pushes that one key signs.
-pub(super) fn batch(work: &Work, key: Arc<Credential>, ready: Vec<Ready>, now: Time) -> Batch {
+/// Pushes that one key signs, with what it has signed.
+pub(super) fn batch(
+    work: &Work,
+    (credential, token): (Arc<Credential>, Arc<ProviderToken>),
+    ready: Vec<Ready>,
+    now: Time,
+) -> Batch {
     let run = work.shard.place.run;
     let push = |Ready { index, plan, token, body, deliver_until, .. }| Push {
         index,
@@ -40,7 +46,8 @@ pub(super) fn batch(work: &Work, key: Arc<Credential>, ready: Vec<Ready>, now: T
     Batch {
         environment: work.shard.place.environment,
         bundle_id: Arc::from(work.app.build.id()),
-        credential: key,
+        credential,
+        token,
         pushes: ready.into_iter().map(push).collect(),
     }
 }

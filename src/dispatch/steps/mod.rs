@@ -1,9 +1,9 @@
 //! The steps of delivery: each is one transaction, or one look at the tables, as a plain function of rows and `now`.
 //!
-//! May import `store` and `domain`. The dispatcher around them has tasks, timers and the transport; a test that runs
-//! the same steps in virtual time, in any order, runs what the server runs. Every transaction reads its rows anew under
-//! the shard's lock (embedded: the one writer) and lets `domain` decide. A shard's delivered revision moves with the
-//! closing of a claim only.
+//! May import `store` and `domain`, and what signs from `provider`. The dispatcher around them has tasks, timers and
+//! the transport; a test that runs the same steps in virtual time, in any order, runs what the server runs. Every
+//! transaction reads its rows anew under the shard's lock (embedded: the one writer) and lets `domain` decide. The
+//! delivered revision of a shard moves with the closing of a claim only.
 
 mod begin;
 mod channels;
@@ -13,6 +13,7 @@ mod follow;
 mod leave;
 mod load;
 mod mark;
+mod provider_token;
 mod purge;
 mod retention;
 mod settle;
@@ -29,6 +30,7 @@ pub use expand::expand_batch;
 pub use follow::{arrive, follow_batch};
 pub use load::{Loaded, Planned, Work, load};
 pub use mark::mark;
+pub use provider_token::{WantedToken, forget_provider_tokens, provider_token};
 pub use purge::{purge_activity, purge_device};
 pub use retention::{forget_earlier_runs, forget_ended};
 pub use settle::{Answered, Made, Place, Slice, settle_slice};

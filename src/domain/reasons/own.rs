@@ -80,6 +80,9 @@ words! {
     CHANNEL_ANSWER_UNREADABLE Connection
         "The answer was none of Apple's; check apns.production_manage_url and \
          apns.sandbox_manage_url, and for a proxy in between."
+    PROVIDER_TOKENS_PAUSED Retry
+        "Apple refuses provider tokens of the team for some minutes, because another sender signs \
+         too many; give each sender a key of its own, or stop one."
     NO_REASON Request
         "The answer had no reason of the provider's; check for a proxy in between."
 }

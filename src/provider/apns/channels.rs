@@ -6,12 +6,16 @@
 
 use super::config::{Door, Endpoint};
 use super::connection::{Connection, Reply};
-use super::token::{Signer, SignerId};
+use super::pool::NoRoom;
+use super::sending::TOO_MANY_UPDATES;
+use super::token::{ProviderToken, signer_id};
 use super::{Apns, response};
 use crate::domain::channel::{Errand, Refusal, StoragePolicy};
+use crate::domain::provider_token;
 use crate::domain::push::Environment;
 use crate::domain::reasons::{
-    CHANNEL_ANSWER_UNREADABLE, INVALID_KEY, NO_REASON, SHUTTING_DOWN, channels, own_class,
+    CHANNEL_ANSWER_UNREADABLE, NO_REASON, PROVIDER_TOKENS_PAUSED, SHUTTING_DOWN, channels,
+    own_class,
 };
 use crate::provider::{Class, Credential, Outcome, Rejection};
 use bytes::Bytes;
@@ -40,6 +44,8 @@ pub struct ChannelCall {
     pub bundle_id: String,
     /// Who asks.
     pub credential: Arc<Credential>,
+    /// What it has signed.
+    pub token: Arc<ProviderToken>,
     /// What is asked.
     pub errand: Errand,
 }
@@ -80,18 +86,13 @@ impl Apns {
 
     async fn ask_once(&self, call: &ChannelCall) -> Result<Done, Refusal> {
         let config = &self.shared.config;
-        let signer = self.shared.signers.signer(&call.credential).map_err(|cause| {
-            tracing::warn!(credential = %call.credential.id, cause, "A key cannot sign.");
-            ours(INVALID_KEY)
-        })?;
-        let pool = self.pool(Door::Manage, call.environment, SignerId::of(&call.credential));
-        let pool = pool.map_err(ours)?;
+        let key = (Door::Manage, call.environment, signer_id(&call.credential));
+        let pool = self.pool(key, &call.token).map_err(ours)?;
         let deadline = Instant::now() + config.connect_timeout();
         loop {
-            let slot = pool.slot(deadline).await.map_err(ours)?;
-            let authorization = signer.authorization(self.shared.clock.now());
-            let authorization = authorization.map_err(|_| ours(INVALID_KEY))?;
-            let (head, body) = request(pool.endpoint(), call, authorization)
+            let slot = pool.slot(deadline).await.map_err(without_room)?;
+            let token = pool.token();
+            let (head, body) = request(pool.endpoint(), call, token.header())
                 .ok_or_else(|| ours(CHANNEL_ANSWER_UNREADABLE))?;
             let Some(exchange) = slot.connection.write(head, body).await else { continue };
             let reply = exchange.reply(config.request_timeout(), ANSWER_BYTES_MAX).await;
@@ -99,21 +100,23 @@ impl Apns {
                 .map_err(|outcome| unanswered(&outcome))
                 .and_then(|reply| read(&call.errand, &reply));
             if let Err(refusal) = &answer {
-                self.learn(&slot.connection, &signer, refusal);
+                self.learn(&slot.connection, &token, refusal);
             }
             return answer;
         }
     }
 
     /// A connection on which Apple refused a key is not used again: questions are few, and connections cheap.
-    fn learn(&self, connection: &Connection, signer: &Signer, refusal: &Refusal) {
+    fn learn(&self, connection: &Connection, token: &ProviderToken, refusal: &Refusal) {
         match refusal.class {
             Class::ProviderToken => {
                 connection.retire();
-                signer.replace(self.shared.clock.now());
+                if !provider_token::is_fresh(token.minted_at(), self.shared.clock.now()) {
+                    token.refuse();
+                }
             }
             Class::Connection | Class::Configuration => connection.retire(),
-            Class::Retry if refusal.reason == "TooManyProviderTokenUpdates" => connection.retire(),
+            Class::Retry if refusal.reason == TOO_MANY_UPDATES => connection.park(),
             _ => {}
         }
     }
@@ -194,6 +197,13 @@ fn unanswered(outcome: &Outcome) -> Refusal {
         Outcome::Accepted { .. } | Outcome::Rejected(_) | Outcome::Postponed { .. } => {
             Refusal { is_doubtful: true, ..ours(CHANNEL_ANSWER_UNREADABLE) }
         }
+    }
+}
+
+fn without_room(why: NoRoom) -> Refusal {
+    match why {
+        NoRoom::Failed(reason) => ours(reason),
+        NoRoom::Parked(rest) => Refusal { retry_after: Some(rest), ..ours(PROVIDER_TOKENS_PAUSED) },
     }
 }
 

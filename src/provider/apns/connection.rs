@@ -6,6 +6,7 @@
 
 use super::config::{Endpoint, Pulse};
 use super::response;
+use crate::clock::Time;
 use crate::domain::reasons::{
     CONNECT_FAILED, CONNECTION_LOST, GOAWAY, REFUSED_STREAM, STREAM_RESET,
 };
@@ -18,7 +19,7 @@ use http::{HeaderMap, Request};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -29,6 +30,10 @@ use tokio_rustls::client::TlsStream;
 
 /// A connection is replaced after so many streams that we gave up: `h2` ends it, with all that is on it, at 1,024.
 const GIVEN_UP_MAX: usize = 500;
+
+/// How long a connection carries nothing on which Apple has said that provider tokens change too often: it is useless
+/// for some time, and whoever goes on at once makes that longer.
+const PARKED_FOR: Duration = Duration::from_mins(5);
 
 /// One connection.
 pub(super) struct Connection {
@@ -46,6 +51,7 @@ struct Vital {
     retired: AtomicBool,
     given_up: AtomicUsize,
     heard_at: Mutex<Instant>,
+    parked_until: Mutex<Option<Instant>>,
     /// Rung when there may be more room than before.
     changed: Arc<Notify>,
 }
@@ -100,6 +106,7 @@ pub(super) async fn open(
         retired: AtomicBool::new(false),
         given_up: AtomicUsize::new(0),
         heard_at: Mutex::new(Instant::now()),
+        parked_until: Mutex::new(None),
         changed,
     });
     let connection = Connection { sender, vital: vital.clone(), opened_at: Instant::now() };
@@ -159,6 +166,9 @@ async fn silent(ping_pong: Option<PingPong>, pulse: Pulse, vital: &Vital) {
 impl Connection {
     /// How many streams it carries, where it has room for one more.
     pub(super) fn room(&self) -> Option<usize> {
+        if self.parked_for().is_some() {
+            return None;
+        }
         let allowed = self.vital.streams_max.load(Ordering::Acquire);
         let allowed = if self.is_proven() { allowed } else { allowed.min(1) };
         let streams = self.vital.streams.load(Ordering::Acquire);
@@ -172,6 +182,19 @@ impl Connection {
 
     pub(super) fn leave(&self) {
         self.vital.streams.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Lets it carry no new streams for [`PARKED_FOR`], and then one until Apple has accepted a provider token again.
+    pub(super) fn park(&self) {
+        self.vital.proven.store(false, Ordering::Release);
+        *self.vital.parked_until() = Some(Instant::now() + PARKED_FOR);
+        self.vital.changed.notify_waiters();
+    }
+
+    /// How long it still carries nothing, where it is parked.
+    pub(super) fn parked_for(&self) -> Option<Duration> {
+        let until = (*self.vital.parked_until())?;
+        Some(until.saturating_duration_since(Instant::now())).filter(|left| !left.is_zero())
     }
 
     /// Whether Apple has accepted a provider token on it.
@@ -218,13 +241,14 @@ impl Connection {
 }
 
 impl Exchange {
-    /// Waits at most so long for what became of a push.
-    pub(super) async fn answer(self, request_timeout: Duration) -> Outcome {
+    /// Waits at most so long for what became of a push. Also gives the date of the answer, where it has one.
+    pub(super) async fn answer(self, request_timeout: Duration) -> (Outcome, Option<Time>) {
         match self.reply(request_timeout, response::BODY_BYTES_MAX).await {
-            Ok(reply) => {
-                response::outcome(reply.status, &reply.headers, &reply.body.unwrap_or_default())
+            Ok(Reply { status, headers, body }) => {
+                let outcome = response::outcome(status, &headers, &body.unwrap_or_default());
+                (outcome, response::date(&headers))
             }
-            Err(outcome) => outcome,
+            Err(outcome) => (outcome, None),
         }
     }
 
@@ -293,6 +317,10 @@ impl Vital {
 
     fn hear(&self) {
         *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn parked_until(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.parked_until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn heard_at(&self) -> Instant {

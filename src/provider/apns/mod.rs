@@ -11,23 +11,25 @@ mod pool;
 mod request;
 mod response;
 mod sending;
+mod skew;
 mod token;
 
 pub use channels::{ChannelCall, Done};
 pub use config::Config;
-pub use token::validate_key;
+pub use token::{ProviderToken, Signer, signer_id, validate_key};
 
 use self::config::Door;
 use self::pool::{Pool, Setup};
 use self::request::Address;
 use self::sending::Sending;
-use self::token::{SignerId, Signers};
+use self::skew::Skew;
 use super::reply::{Reply, refuse};
-use super::{Answer, Batch, Credential, Push, tls};
+use super::{Answer, Batch, Push, tls};
 use crate::clock::Clock;
 use crate::domain::payload::apns::PushType;
+use crate::domain::provider_token::SignerId;
 use crate::domain::push::Environment;
-use crate::domain::reasons::{CONNECT_FAILED, INVALID_KEY, INVALID_TOKEN, SHUTTING_DOWN};
+use crate::domain::reasons::{CONNECT_FAILED, INVALID_TOKEN, SHUTTING_DOWN};
 use crate::error::Violation;
 use http::HeaderValue;
 use std::collections::HashMap;
@@ -47,7 +49,7 @@ const ANSWER_MARGIN: Duration = Duration::from_secs(1);
 /// The longest that connections may take to say goodbye.
 const GOODBYE_MAX: Duration = Duration::from_secs(1);
 
-/// Apple's push service. Clones share connections and provider tokens.
+/// Apple's push service. Clones share connections.
 #[derive(Clone)]
 pub struct Apns {
     shared: Arc<Shared>,
@@ -60,7 +62,7 @@ struct Shared {
     config: Config,
     clock: Clock,
     tls: TlsConnector,
-    signers: Signers,
+    skew: Arc<Skew>,
     pools: Mutex<Pools>,
     pushes: TaskTracker,
     connections: TaskTracker,
@@ -79,7 +81,7 @@ impl Apns {
             }
         };
         let shared = Shared {
-            signers: Signers::new(clock.clone()),
+            skew: Arc::default(),
             config,
             clock,
             tls,
@@ -100,7 +102,7 @@ impl Apns {
     /// timeouts. Who drops the receiver loses the answers, not the pushes. Must be called inside a tokio runtime.
     pub fn send(&self, batch: Batch) -> mpsc::Receiver<Answer> {
         let (answers, receiver) = mpsc::channel(batch.pushes.len().max(1));
-        let Batch { environment, bundle_id, credential, pushes } = batch;
+        let Batch { environment, bundle_id, credential, token, pushes } = batch;
         let clock = &self.shared.clock;
         let replies: Vec<(Reply, Push)> = pushes
             .into_iter()
@@ -110,7 +112,7 @@ impl Apns {
             refuse(replies, SHUTTING_DOWN);
             return receiver;
         }
-        match self.prepare(environment, &bundle_id, &credential) {
+        match self.prepare((Door::Push, environment, signer_id(&credential)), &bundle_id, &token) {
             Ok(sending) => {
                 let tasks = self.shared.pushes.clone();
                 tasks.clone().spawn(Arc::new(sending).run(replies, tasks));
@@ -136,24 +138,20 @@ impl Apns {
 
     fn prepare(
         &self,
-        environment: Environment,
+        key: (Door, Environment, SignerId),
         bundle_id: &str,
-        credential: &Credential,
+        token: &Arc<ProviderToken>,
     ) -> Result<Sending, &'static str> {
         let config = &self.shared.config;
-        let signer = self.shared.signers.signer(credential).map_err(|cause| {
-            tracing::warn!(credential = %credential.id, cause, "A key cannot sign.");
-            INVALID_KEY
-        })?;
         let topic =
             |of: PushType| HeaderValue::from_str(&of.topic(bundle_id)).map_err(|_| INVALID_TOKEN);
         let (live_activities, alerts) = (topic(PushType::LiveActivity)?, topic(PushType::Alert)?);
-        let pool = self.pool(Door::Push, environment, SignerId::of(credential))?;
+        let pool = self.pool(key, token)?;
         Ok(Sending {
             address: Address { endpoint: pool.endpoint().clone(), live_activities, alerts },
-            signer,
             pool,
             clock: self.shared.clock.clone(),
+            skew: self.shared.skew.clone(),
             request_timeout: config.request_timeout(),
             deadline: Instant::now() + config.connect_timeout(),
         })
@@ -161,26 +159,26 @@ impl Apns {
 
     fn pool(
         &self,
-        door: Door,
-        world: Environment,
-        signer: SignerId,
+        key: (Door, Environment, SignerId),
+        token: &Arc<ProviderToken>,
     ) -> Result<Arc<Pool>, &'static str> {
         let Shared { config, tls, connections, .. } = &*self.shared;
         let mut pools = self.lock_pools();
         pools.retain(|_, pool| pool.used_at().elapsed() < POOL_IDLE_MAX);
-        let key = (door, world, signer);
         if let Some(pool) = pools.get(&key) {
+            pool.bring(token);
             return Ok(pool.clone());
         }
-        let pool = Pool::new(Setup {
-            endpoint: config.endpoint(door, world).map_err(|_| CONNECT_FAILED)?,
+        let setup = Setup {
+            endpoint: config.endpoint(key.0, key.1).map_err(|_| CONNECT_FAILED)?,
             tls: tls.clone(),
             connect_timeout: config.connect_timeout(),
             pulse: config.pulse(),
             connections_max: config.connections_max,
             in_flight_max: config.in_flight_max,
             tasks: connections.clone(),
-        });
+        };
+        let pool = Pool::new(setup, token.clone());
         pools.insert(key, pool.clone());
         Ok(pool)
     }

@@ -5,6 +5,7 @@
 
 use super::config::{Endpoint, Pulse};
 use super::connection::{self, Connection};
+use super::token::ProviderToken;
 use crate::domain::reasons::{CONNECT_TIMEOUT, NO_STREAM, SHUTTING_DOWN};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -43,6 +44,17 @@ struct State {
     failures: u64,
     failure: Option<(Instant, &'static str)>,
     used_at: Instant,
+    /// The newest provider token that anybody brought: on a connection no older one may follow a newer one.
+    token: Arc<ProviderToken>,
+}
+
+/// Why there is no room for a push.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum NoRoom {
+    /// It is not sent, for this reason.
+    Failed(&'static str),
+    /// Apple wants no provider token of the team for so long.
+    Parked(Duration),
 }
 
 /// Room for one push on one connection, given back when dropped.
@@ -56,12 +68,12 @@ type Opened<D> = Result<(Connection, D), (&'static str, String)>;
 
 enum Look {
     Found(Slot),
-    Failed(&'static str),
+    None(NoRoom),
     Wait,
 }
 
 impl Pool {
-    pub(super) fn new(setup: Setup) -> Arc<Self> {
+    pub(super) fn new(setup: Setup, token: Arc<ProviderToken>) -> Arc<Self> {
         let state = State {
             connections: Vec::new(),
             connecting: false,
@@ -70,23 +82,38 @@ impl Pool {
             failures: 0,
             failure: None,
             used_at: Instant::now(),
+            token,
         };
         Arc::new(Pool { setup, state: Mutex::new(state), changed: Arc::new(Notify::new()) })
     }
 
+    /// Uses this provider token from now on, unless it has a newer one.
+    pub(super) fn bring(&self, token: &Arc<ProviderToken>) {
+        let mut state = self.lock();
+        if token.minted_at() > state.token.minted_at() {
+            state.token = token.clone();
+        }
+    }
+
+    /// The provider token to use.
+    pub(super) fn token(&self) -> Arc<ProviderToken> {
+        self.lock().token.clone()
+    }
+
     /// Waits for room for one push, opening connections as needed. An error says why there is none.
-    pub(super) async fn slot(self: &Arc<Self>, deadline: Instant) -> Result<Slot, &'static str> {
+    pub(super) async fn slot(self: &Arc<Self>, deadline: Instant) -> Result<Slot, NoRoom> {
         let failures = self.lock().failures;
         loop {
             let changed = self.changed.notified();
             match self.look(failures) {
                 Look::Found(slot) => return Ok(slot),
-                Look::Failed(reason) => return Err(reason),
+                Look::None(why) => return Err(why),
                 Look::Wait => {}
             }
             if timeout_at(deadline, changed).await.is_err() {
                 let connected = !self.lock().connections.is_empty();
-                return Err(if connected { NO_STREAM } else { CONNECT_TIMEOUT });
+                let reason = if connected { NO_STREAM } else { CONNECT_TIMEOUT };
+                return Err(NoRoom::Failed(reason));
             }
         }
     }
@@ -95,7 +122,7 @@ impl Pool {
         let mut state = self.lock();
         state.used_at = Instant::now();
         if state.closed {
-            return Look::Failed(SHUTTING_DOWN);
+            return Look::None(NoRoom::Failed(SHUTTING_DOWN));
         }
         state.connections.retain(|connection| !connection.is_retired());
         if state.in_flight >= self.setup.in_flight_max {
@@ -112,15 +139,29 @@ impl Pool {
             && state.connections.is_empty()
             && (failed_lately.is_some() || state.failures > failures_before)
         {
-            return Look::Failed(reason);
+            return Look::None(NoRoom::Failed(reason));
         }
+        if let Some(rest) = self.parked_for(&state) {
+            return Look::None(NoRoom::Parked(rest));
+        }
+        let is_settled =
+            |known: &Arc<Connection>| known.is_proven() || known.parked_for().is_some();
         let may_open = state.connections.len() < self.setup.connections_max
-            && state.connections.iter().all(|connection| connection.is_proven());
+            && state.connections.iter().all(is_settled);
         if may_open && !state.connecting && failed_lately.is_none() {
             state.connecting = true;
             self.setup.tasks.spawn(self.clone().connect());
         }
         Look::Wait
+    }
+
+    /// How long there is no room, where there may be no other connections than those that are parked.
+    fn parked_for(&self, state: &State) -> Option<Duration> {
+        if state.connections.len() < self.setup.connections_max {
+            return None;
+        }
+        let parked = state.connections.iter().map(|connection| connection.parked_for());
+        parked.min_by_key(|parked| parked.unwrap_or_default()).flatten()
     }
 
     /// Opens one connection, and then runs it until it ends. The pool does not live on for the sake of connections that

@@ -8,7 +8,7 @@ use crate::clock::Time;
 use crate::domain::reasons::{self, NO_REASON};
 use crate::provider::{Class, Outcome, Rejection};
 use http::HeaderMap;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The most of a body that is read.
 pub(super) const BODY_BYTES_MAX: usize = 4096;
@@ -41,6 +41,13 @@ pub(super) fn outcome(status: u16, headers: &HeaderMap, body: &[u8]) -> Outcome 
         dead_since,
         retry_after: retry_after(headers),
     })
+}
+
+/// When Apple says that it answered.
+pub(super) fn date(headers: &HeaderMap) -> Option<Time> {
+    let date = headers.get(http::header::DATE)?.to_str().ok()?;
+    let since_epoch = httpdate::parse_http_date(date).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Time(0) + since_epoch)
 }
 
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
@@ -117,5 +124,14 @@ mod tests {
         assert_eq!(retry_after(&headers("120")), Some(Duration::from_mins(2)));
         assert_eq!(retry_after(&headers("99999999999")), Some(RETRY_AFTER_MAX));
         assert_eq!(retry_after(&headers("tomorrow")), None);
+    }
+
+    #[test]
+    fn the_date_of_an_answer_is_read() {
+        let headers =
+            |value: &str| HeaderMap::from_iter([(http::header::DATE, value.parse().unwrap())]);
+        let read = date(&headers("Sun, 06 Nov 1994 08:49:37 GMT"));
+        assert_eq!(read, Some(Time::from_seconds(784_111_777)));
+        assert_eq!((date(&headers("today")), date(&HeaderMap::new())), (None, None));
     }
 }

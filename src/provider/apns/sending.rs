@@ -4,13 +4,15 @@
 //! not written is tried on another connection; one that was written is not.
 
 use super::connection::Connection;
-use super::pool::{Pool, Slot};
+use super::pool::{NoRoom, Pool, Slot};
 use super::request::{self, Address};
-use super::token::Signer;
+use super::skew::Skew;
+use super::token::ProviderToken;
 use crate::clock::Clock;
-use crate::domain::reasons::{INVALID_KEY, INVALID_TOKEN};
+use crate::domain::provider_token;
+use crate::domain::reasons::{INVALID_TOKEN, PROVIDER_TOKENS_PAUSED};
 use crate::provider::reply::Reply;
-use crate::provider::{Class, Outcome, Push, Rejection};
+use crate::provider::{Class, Outcome, Push};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -20,12 +22,15 @@ use tokio_util::task::TaskTracker;
 /// the app may be newer, and a new connection is worth a try.
 const REFUSED_CONNECTION_AGE_MAX: Duration = Duration::from_mins(10);
 
+/// Apple's word for provider tokens that change too often.
+pub(super) const TOO_MANY_UPDATES: &str = "TooManyProviderTokenUpdates";
+
 /// One batch on its way.
 pub(super) struct Sending {
     pub(super) address: Address,
-    pub(super) signer: Arc<Signer>,
     pub(super) pool: Arc<Pool>,
     pub(super) clock: Clock,
+    pub(super) skew: Arc<Skew>,
     pub(super) request_timeout: Duration,
     /// When the waiting for room ends.
     pub(super) deadline: Instant,
@@ -39,7 +44,17 @@ impl Sending {
                 Ok(slot) => {
                     tasks.spawn(self.clone().push(slot, reply, push));
                 }
-                Err(reason) => reply.give(Outcome::NotSent { reason }),
+                Err(why) => reply.give(self.without_room(why)),
+            }
+        }
+    }
+
+    fn without_room(&self, why: NoRoom) -> Outcome {
+        match why {
+            NoRoom::Failed(reason) => Outcome::NotSent { reason },
+            NoRoom::Parked(rest) => {
+                let until = self.clock.now() + rest;
+                Outcome::Postponed { reason: PROVIDER_TOKENS_PAUSED, until }
             }
         }
     }
@@ -47,22 +62,20 @@ impl Sending {
     async fn push(self: Arc<Self>, mut slot: Slot, mut reply: Reply, push: Push) {
         let outcome = loop {
             let now = self.clock.now();
-            let Ok(authorization) = self.signer.authorization(now) else {
-                break Outcome::NotSent { reason: INVALID_KEY };
-            };
-            let Some(head) = request::head(&self.address, &push, authorization) else {
+            let token = self.pool.token();
+            let Some(head) = request::head(&self.address, &push, token.header()) else {
                 break Outcome::NotSent { reason: INVALID_TOKEN };
             };
             if let Some(exchange) = slot.connection.write(head, push.body.clone()).await {
                 reply.sent(now);
-                let outcome = exchange.answer(self.request_timeout).await;
-                self.learn(&slot.connection, &outcome);
-                break outcome;
+                let (outcome, date) = exchange.answer(self.request_timeout).await;
+                self.skew.look(date, self.clock.now());
+                break self.learn(&slot.connection, &token, outcome);
             }
             drop(slot);
             slot = match self.pool.slot(self.deadline).await {
                 Ok(slot) => slot,
-                Err(reason) => return reply.give(Outcome::NotSent { reason }),
+                Err(why) => return reply.give(self.without_room(why)),
             };
         };
         drop(slot);
@@ -70,21 +83,28 @@ impl Sending {
     }
 
     /// What an answer says about the connection and the provider token, beside the push.
-    fn learn(&self, connection: &Connection, outcome: &Outcome) {
-        let Outcome::Rejected(Rejection { reason, class, .. }) = outcome else { return };
-        match class {
+    fn learn(&self, connection: &Connection, token: &ProviderToken, outcome: Outcome) -> Outcome {
+        let Outcome::Rejected(mut rejection) = outcome else { return outcome };
+        match rejection.class {
             // Apple answers everything on that connection like this from then on.
             Class::ProviderToken => {
                 connection.retire();
-                self.signer.replace(self.clock.now());
+                let now = self.clock.now();
+                if provider_token::is_fresh(token.minted_at(), now) {
+                    self.skew.expired(now.since(token.minted_at()));
+                    rejection.class = Class::Configuration;
+                } else {
+                    token.refuse();
+                }
             }
             Class::Connection => connection.retire(),
             Class::Configuration if connection.age() > REFUSED_CONNECTION_AGE_MAX => {
                 connection.retire();
             }
-            // The token is kept, for a new one would make it worse; the connection stays useless for long.
-            Class::Retry if reason == "TooManyProviderTokenUpdates" => connection.retire(),
+            // The token is kept, for a new one would make it worse.
+            Class::Retry if rejection.reason == TOO_MANY_UPDATES => connection.park(),
             _ => {}
         }
+        Outcome::Rejected(rejection)
     }
 }

@@ -4,6 +4,7 @@ mod answers;
 mod breaks;
 mod channels;
 mod connections;
+mod provider_tokens;
 pub(in crate::provider) mod server;
 
 use super::*;
@@ -11,7 +12,7 @@ use crate::clock::Time;
 use crate::domain::ids::CredentialId;
 use crate::domain::payload::apns::PushType;
 use crate::domain::push::Priority;
-use crate::provider::{Class, Outcome, Rejection};
+use crate::provider::{Class, Credential, Outcome, Rejection};
 use bytes::Bytes;
 use secrecy::SecretString;
 use server::Trust;
@@ -46,11 +47,18 @@ fn push(index: usize) -> Push {
     }
 }
 
+/// Signed once, so that the same key has the same token.
+fn token(minted_at: Time) -> Arc<ProviderToken> {
+    let jwt = SecretString::from(format!("eyJ.{}", minted_at.0));
+    Arc::new(ProviderToken::new(&jwt, minted_at).unwrap())
+}
+
 fn batch(credential: &Arc<Credential>, pushes: impl IntoIterator<Item = usize>) -> Batch {
     Batch {
         environment: Environment::Production,
         bundle_id: "com.example.app".into(),
         credential: credential.clone(),
+        token: token(NOW),
         pushes: pushes.into_iter().map(push).collect(),
     }
 }

@@ -1,70 +1,55 @@
 //! Provider tokens: what proves to Apple that a push is ours.
 //! <https://developer.apple.com/documentation/usernotifications/establishing-a-token-based-connection-to-apns>
 //!
-//! May import `clock` and the provider's `Credential`. One token per key is alive in the process, whoever asks; it is
-//! replaced after [`REPLACE_AFTER`], and never twice within [`MINT_EVERY`], for Apple punishes that for the whole team.
-//! Neither key nor token is ever printed.
+//! May import `clock`, the rules of provider tokens and the provider's `Credential`. Signing is all that is done here:
+//! when a token is signed, and who else uses it, is for those to say who share the database. Neither key nor token is
+//! ever printed.
 
-use crate::clock::{Clock, Time};
+use crate::clock::Time;
+use crate::domain::provider_token::SignerId;
 use crate::provider::Credential;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderValue;
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-
-/// Apple refuses a token that is older than an hour.
-const REPLACE_AFTER: Duration = Duration::from_mins(50);
-
-/// Apple refuses tokens that are replaced more often.
-const MINT_EVERY: Duration = Duration::from_mins(20);
-
-/// A signer that was not asked for so long is forgotten; its token is too old for Apple by then.
-const FORGET_AFTER: Duration = Duration::from_hours(2);
-
-const _: () = assert!(MINT_EVERY.as_secs() < REPLACE_AFTER.as_secs());
-const _: () = assert!(REPLACE_AFTER.as_secs() < FORGET_AFTER.as_secs());
-
-/// Which key signs. The text of the key counts too: who uploads another text under the same ids gets a signer of their
-/// own, and disturbs nobody.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct SignerId {
-    team_id: String,
-    key_id: String,
-    key_digest: [u8; 32],
-}
-
-/// Every signer of the process.
-pub(super) struct Signers {
-    clock: Clock,
-    signers: Mutex<HashMap<SignerId, Arc<Signer>>>,
-}
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Signs for one key.
-pub(super) struct Signer {
+pub struct Signer {
     key: EcdsaKeyPair,
     team_id: String,
     key_id: String,
-    minted: Mutex<Option<Minted>>,
 }
 
-#[derive(Clone)]
-struct Minted {
-    authorization: HeaderValue,
-    at: Time,
+/// A provider token on its way into requests.
+#[derive(Debug)]
+pub struct ProviderToken {
+    header: HeaderValue,
+    minted_at: Time,
+    refused: AtomicBool,
 }
 
 /// Says whether a text is a `.p8` key that can sign, and if not, why.
 pub fn validate_key(key_p8: &str) -> Result<(), &'static str> {
     read_key(&SecretString::from(key_p8)).map(|_| ())
+}
+
+/// Which key that is. How its lines are broken does not count.
+pub fn signer_id(credential: &Credential) -> SignerId {
+    let mut context = Context::new(&SHA256);
+    for word in credential.key_p8.expose_secret().split_ascii_whitespace() {
+        context.update(word.as_bytes());
+    }
+    let mut key_digest = [0; 32];
+    key_digest.copy_from_slice(context.finish().as_ref());
+    let Credential { team_id, key_id, .. } = credential;
+    SignerId { team_id: team_id.clone(), key_id: key_id.clone(), key_digest }
 }
 
 fn read_key(key_p8: &SecretString) -> Result<EcdsaKeyPair, &'static str> {
@@ -76,66 +61,16 @@ fn read_key(key_p8: &SecretString) -> Result<EcdsaKeyPair, &'static str> {
         .map_err(|_| "holds no P-256 key with its public part, as Apple's .p8 files do")
 }
 
-impl SignerId {
-    pub(super) fn of(credential: &Credential) -> Self {
-        let text = credential.key_p8.expose_secret().as_bytes();
-        let mut key_digest = [0; 32];
-        key_digest.copy_from_slice(digest(&SHA256, text).as_ref());
-        let Credential { team_id, key_id, .. } = credential;
-        SignerId { team_id: team_id.clone(), key_id: key_id.clone(), key_digest }
-    }
-}
-
-impl Signers {
-    pub(super) fn new(clock: Clock) -> Self {
-        Signers { clock, signers: Mutex::default() }
-    }
-
-    /// The signer of a credential; an error where its key cannot be read.
-    pub(super) fn signer(&self, credential: &Credential) -> Result<Arc<Signer>, &'static str> {
-        let id = SignerId::of(credential);
-        let now = self.clock.now();
-        let mut signers = self.signers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(signer) = signers.get(&id) {
-            return Ok(signer.clone());
-        }
-        let signer = Arc::new(Signer {
-            key: read_key(&credential.key_p8)?,
-            team_id: id.team_id.clone(),
-            key_id: id.key_id.clone(),
-            minted: Mutex::new(None),
-        });
-        signers.retain(|_, signer| signer.age(now).is_none_or(|age| age < FORGET_AFTER));
-        signers.insert(id, signer.clone());
-        Ok(signer)
-    }
-}
-
 impl Signer {
-    /// The header of a push. Whoever comes while a token is signed waits for that very token.
-    pub(super) fn authorization(&self, now: Time) -> Result<HeaderValue, &'static str> {
-        self.fresh(now, REPLACE_AFTER)
+    /// The signer of a credential; an error says why its key cannot be read.
+    pub fn read(credential: &Credential) -> Result<Signer, &'static str> {
+        let Credential { team_id, key_id, key_p8, .. } = credential;
+        let key = read_key(key_p8)?;
+        Ok(Signer { key, team_id: team_id.clone(), key_id: key_id.clone() })
     }
 
-    /// Apple called the token expired: replaces it, unless it was minted so lately that Apple would not take another.
-    pub(super) fn replace(&self, now: Time) {
-        // A failure to sign shows again, with its reason, when the next push asks for the header.
-        let _ = self.fresh(now, MINT_EVERY);
-    }
-
-    fn fresh(&self, now: Time, age_max: Duration) -> Result<HeaderValue, &'static str> {
-        let mut minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(token) = &*minted
-            && now.since(token.at) < age_max
-        {
-            return Ok(token.authorization.clone());
-        }
-        let authorization = self.mint(now)?;
-        *minted = Some(Minted { authorization: authorization.clone(), at: now });
-        Ok(authorization)
-    }
-
-    fn mint(&self, now: Time) -> Result<HeaderValue, &'static str> {
+    /// Signs a token. Apple punishes the whole team where that is done too often.
+    pub fn sign(&self, now: Time) -> Result<SecretString, &'static str> {
         let header = serde_json::json!({ "alg": "ES256", "kid": self.key_id }).to_string();
         let claims = serde_json::json!({ "iss": self.team_id, "iat": now.seconds() }).to_string();
         let (header, claims) = (URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
@@ -143,15 +78,35 @@ impl Signer {
         let signature = self.key.sign(&SystemRandom::new(), signed.as_bytes());
         let signature = signature.map_err(|_| "the system gives no random numbers")?;
         let signature = URL_SAFE_NO_PAD.encode(signature);
-        let mut value = HeaderValue::from_str(&format!("bearer {signed}.{signature}"))
+        Ok(SecretString::from(format!("{signed}.{signature}")))
+    }
+}
+
+impl ProviderToken {
+    /// A token that was signed then.
+    pub fn new(token: &SecretString, minted_at: Time) -> Result<ProviderToken, &'static str> {
+        let mut header = HeaderValue::from_str(&format!("bearer {}", token.expose_secret()))
             .map_err(|_| "the token is no header")?;
-        value.set_sensitive(true);
-        Ok(value)
+        header.set_sensitive(true);
+        Ok(ProviderToken { header, minted_at, refused: AtomicBool::new(false) })
     }
 
-    fn age(&self, now: Time) -> Option<Duration> {
-        let minted = self.minted.lock().unwrap_or_else(PoisonError::into_inner);
-        minted.as_ref().map(|token| now.since(token.at))
+    /// When it was signed.
+    pub fn minted_at(&self) -> Time {
+        self.minted_at
+    }
+
+    /// Apple has called it expired although it is not young any more.
+    pub fn is_refused(&self) -> bool {
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refuse(&self) {
+        self.refused.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn header(&self) -> HeaderValue {
+        self.header.clone()
     }
 }
 

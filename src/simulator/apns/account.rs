@@ -11,7 +11,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
 use ring::signature::{ECDSA_P256_SHA256_FIXED, UnparsedPublicKey};
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -21,6 +21,8 @@ const TOKEN_LIFE: Duration = Duration::from_hours(1);
 const KEYS_MAX: usize = 100;
 /// How many bundle ids an account may have.
 const BUNDLES_MAX: usize = 10_000;
+/// How many tokens of a key are remembered: as many as may be good at a time, and some more.
+const TOKENS_KEPT: usize = 8;
 /// A provider token is about 200 bytes; nothing sensible is longer.
 const TOKEN_BYTES_MAX: usize = 4_096;
 
@@ -34,11 +36,24 @@ pub(crate) struct Account {
 struct Key {
     public: Vec<u8>,
     revoked: bool,
+    /// Its newest tokens, each with when it was first used.
+    tokens: VecDeque<(String, Time)>,
+}
+
+/// Whose provider tokens may not change often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderTokenScope {
+    /// Those of one connection, as Apple's page says.
+    Connection,
+    /// Those of one key, on whatever connection, as some have met it.
+    Key,
 }
 
 /// A provider token that was found good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProviderToken {
+    /// When it came.
+    pub(crate) seen_at: Time,
     /// Who signed.
     pub(crate) key_id: String,
     /// When it says that it was made.
@@ -69,7 +84,8 @@ impl Account {
         anyhow::ensure!(self.keys.len() < KEYS_MAX, "the account has {KEYS_MAX} keys already");
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let key_id = apple_id();
-        let key = Key { public: pair.der_bytes().to_vec(), revoked: false };
+        let key =
+            Key { public: pair.der_bytes().to_vec(), revoked: false, tokens: VecDeque::new() };
         self.keys.insert(key_id.clone(), key);
         Ok(Credential { key_p8: pair.serialize_pem(), key_id, team_id: self.team_id.clone() })
     }
@@ -112,7 +128,8 @@ impl Account {
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &key.public)
             .verify(signed.as_bytes(), &signature)
             .map_err(|_| invalid())?;
-        let token = ProviderToken { key_id: head.kid, issued_at: Time::from_seconds(claims.iat) };
+        let issued_at = Time::from_seconds(claims.iat);
+        let token = ProviderToken { seen_at: now, key_id: head.kid, issued_at };
         self.still_good(&token, now).map(|()| token)
     }
 
@@ -126,6 +143,25 @@ impl Account {
             return Err(Refusal::new("ExpiredProviderToken"));
         }
         Ok(())
+    }
+}
+
+impl Account {
+    /// Notes a token that was found good; false where its key had another new one within the interval.
+    pub(crate) fn note(&mut self, token: &ProviderToken, header: &str, interval: Duration) -> bool {
+        let Some(key) = self.keys.get_mut(&token.key_id) else { return false };
+        let now = token.seen_at;
+        if key.tokens.iter().any(|(known, _)| known == header) {
+            return true;
+        }
+        if key.tokens.back().is_some_and(|(_, since)| now.since(*since) < interval) {
+            return false;
+        }
+        if key.tokens.len() >= TOKENS_KEPT {
+            key.tokens.pop_front();
+        }
+        key.tokens.push_back((header.to_owned(), now));
+        true
     }
 }
 

@@ -5,12 +5,14 @@
 
 mod orders;
 
+use super::super::Config;
 use super::super::fault::{Candidate, Held, Met};
 use super::super::hub::Hub;
 use super::super::{phone, stamp};
-use super::account::ProviderToken;
+use super::account::{ProviderToken, ProviderTokenScope};
 use super::order::{BROADCAST_BYTES_MAX, Door, Order, Success, Wish};
 use super::reason::Refusal;
+use super::record::digest;
 use super::registry::{Entry, Use};
 use super::request::{self, PAYLOAD_BYTES_MAX};
 use super::wire::{self, Wire};
@@ -24,7 +26,7 @@ use http::request::Parts;
 use http::{HeaderMap, Response};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -176,6 +178,7 @@ impl Connection {
             body: body.slice(..body.len().min(PAYLOAD_BYTES_MAX)).to_vec(),
             receive_time: Some(stamp(now)),
             connection: self.place.number,
+            provider_token: digest(&text(&parts.headers, "authorization")),
             ..Push::default()
         };
         let number = self.hub().record().receive(push);
@@ -209,14 +212,18 @@ impl Connection {
         let header = headers.get("authorization");
         let header = header.ok_or_else(|| Refusal::new("MissingProviderToken"))?;
         let header = header.to_str().map_err(|_| Refusal::new("InvalidProviderToken"))?;
-        let account = self.hub().account();
+        let mut account = self.hub().account();
         let mut provider = super::super::hub::lock(&self.provider);
         if let Some(known) = provider.as_ref().filter(|known| known.header == header) {
             return account.still_good(&known.token, now);
         }
         let token = account.judge(header, now)?;
-        let interval = self.hub().config.provider_token_interval;
-        if provider.as_ref().is_some_and(|known| now.since(known.since) < interval) {
+        let Config { provider_token_interval: interval, provider_token_scope, .. } =
+            self.hub().config;
+        let too_often = provider.as_ref().is_some_and(|known| now.since(known.since) < interval)
+            || provider_token_scope == ProviderTokenScope::Key
+                && !account.note(&token, header, interval);
+        if too_often {
             return Err(Refusal::new("TooManyProviderTokenUpdates"));
         }
         *provider = Some(Provider { header: header.to_owned(), token, since: now });
@@ -331,7 +338,10 @@ impl Connection {
     ) {
         let is_push = arrived.log == Log::Pushes;
         let name_of_id = if is_push { "apns-id" } else { "apns-request-id" };
-        let mut response = Response::builder().header(name_of_id, &arrived.id);
+        let now = self.hub().clock.now();
+        let mut response = Response::builder()
+            .header(name_of_id, &arrived.id)
+            .header("date", httpdate::fmt_http_date(UNIX_EPOCH + now.since(Time(0))));
         let success = &arrived.success;
         let status = refusal.map_or(success.status, |refusal| refusal.status);
         let mut body = success.body.clone();

@@ -5,6 +5,8 @@
 use super::super::stamp;
 use crate::clock::Time;
 use crate::proto::simulator_v1::{ListPushesRequest, Push};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use std::collections::VecDeque;
 
 /// How many pushes one page has at most.
@@ -79,4 +81,16 @@ impl Record {
         let oldest = self.pushes.front()?.number;
         self.pushes.get_mut(usize::try_from(number - oldest).ok()?)
     }
+}
+
+/// Bytes of a digest that are enough to tell texts apart.
+const DIGEST_BYTES: usize = 16;
+
+/// Tells texts apart without keeping them.
+pub(super) fn digest(text: &str) -> String {
+    if text.is_empty() {
+        return String::new();
+    }
+    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+    BASE64_URL_SAFE_NO_PAD.encode(digest.as_ref().get(..DIGEST_BYTES).unwrap_or_default())
 }

@@ -16,6 +16,7 @@ pub(super) mod event;
 pub(super) mod expansion;
 pub(super) mod keyring;
 pub(super) mod lease;
+pub(super) mod provider_token;
 pub(super) mod recipient;
 pub(super) mod request_id;
 pub(super) mod revision;

@@ -15,6 +15,7 @@ fn call(errand: Errand) -> ChannelCall {
         environment: Environment::Production,
         bundle_id: "com.example.app".into(),
         credential: credential(),
+        token: token(NOW),
         errand,
     }
 }

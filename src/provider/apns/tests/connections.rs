@@ -154,27 +154,6 @@ async fn a_connection_is_replaced_before_too_many_of_its_streams_were_given_up()
 }
 
 #[tokio::test]
-async fn an_expired_provider_token_costs_the_connection() {
-    let rule = |seen: &Seen| match seen.connection {
-        0 => Act::Answer(403, r#"{"reason":"ExpiredProviderToken"}"#.into()),
-        _ => Act::Answer(200, String::new()),
-    };
-    let server = Server::start(None, rule).await;
-    let clock = Clock::manual(NOW);
-    let apns = Apns::new(config(&server.url, &server.trust), clock.clone()).unwrap();
-    let credential = credential();
-    clock.advance(Duration::from_secs(1));
-    let found = outcome(&apns, &credential).await;
-    let Outcome::Rejected(rejection) = found else { panic!("{found:?}") };
-    assert_eq!(rejection.class, Class::ProviderToken);
-    assert_eq!(outcome(&apns, &credential).await, accepted());
-    let seen = server.seen();
-    assert_eq!((seen[0].connection, seen[1].connection), (0, 1));
-    let tokens = seen.iter().map(|seen| &seen.headers["authorization"]).collect::<Vec<_>>();
-    assert_eq!(tokens[0], tokens[1], "a token is not replaced within 20 minutes");
-}
-
-#[tokio::test]
 async fn who_drops_the_receiver_loses_the_answers_and_not_the_connection() {
     let permits = Arc::new(Semaphore::new(0));
     let waiting = permits.clone();

@@ -1,4 +1,4 @@
-//! Provider tokens as Apple describes them, in virtual time.
+//! Provider tokens as Apple describes them.
 
 use super::*;
 use crate::domain::ids::CredentialId;
@@ -25,9 +25,7 @@ fn credential(key: &Key) -> Credential {
     }
 }
 
-fn clock() -> Clock {
-    Clock::manual(Time::from_seconds(1_790_000_000))
-}
+const NOW: Time = Time(1_790_000_000_000);
 
 fn claims(header: &HeaderValue, key: &Key) -> (serde_json::Value, serde_json::Value) {
     let token = header.to_str().unwrap().strip_prefix("bearer ").unwrap();
@@ -43,78 +41,39 @@ fn claims(header: &HeaderValue, key: &Key) -> (serde_json::Value, serde_json::Va
 
 #[test]
 fn a_token_is_signed_as_apple_wants_it() {
-    let (clock, key) = (clock(), key());
-    let signer = Signers::new(clock.clone()).signer(&credential(&key)).unwrap();
-    let header = signer.authorization(clock.now()).unwrap();
+    let key = key();
+    let token = Signer::read(&credential(&key)).unwrap().sign(NOW).unwrap();
+    let token = ProviderToken::new(&token, NOW).unwrap();
+    let header = token.header();
     assert!(header.is_sensitive());
     assert!(!header.to_str().unwrap().contains(['=', '+', '/']));
     let (head, claims) = claims(&header, &key);
     assert_eq!(head, serde_json::json!({ "alg": "ES256", "kid": "ABC123DEFG" }));
     assert_eq!(claims, serde_json::json!({ "iss": "DEF123GHIJ", "iat": 1_790_000_000 }));
+    assert_eq!((token.minted_at(), token.is_refused()), (NOW, false));
 }
 
 #[test]
-fn a_token_is_replaced_after_50_minutes() {
-    let (clock, key) = (clock(), key());
-    let signer = Signers::new(clock.clone()).signer(&credential(&key)).unwrap();
-    let first = signer.authorization(clock.now()).unwrap();
-    clock.advance(REPLACE_AFTER.saturating_sub(Duration::from_secs(1)));
-    assert_eq!(signer.authorization(clock.now()).unwrap(), first);
-    clock.advance(Duration::from_secs(1));
-    let second = signer.authorization(clock.now()).unwrap();
-    assert_ne!(second, first);
-    assert_eq!(claims(&second, &key).1["iat"], 1_790_003_000);
-}
-
-#[test]
-fn a_token_that_apple_calls_expired_is_not_replaced_twice_in_20_minutes() {
-    let (clock, key) = (clock(), key());
-    let signer = Signers::new(clock.clone()).signer(&credential(&key)).unwrap();
-    let first = signer.authorization(clock.now()).unwrap();
-    clock.advance(MINT_EVERY.saturating_sub(Duration::from_secs(1)));
-    signer.replace(clock.now());
-    assert_eq!(signer.authorization(clock.now()).unwrap(), first);
-    clock.advance(Duration::from_secs(1));
-    signer.replace(clock.now());
-    let second = signer.authorization(clock.now()).unwrap();
-    assert_ne!(second, first);
-    signer.replace(clock.now());
-    assert_eq!(signer.authorization(clock.now()).unwrap(), second);
-}
-
-#[test]
-fn threads_that_come_at_once_get_the_same_token() {
-    let (clock, key) = (clock(), key());
-    let (signers, credential) = (Signers::new(clock.clone()), credential(&key));
-    let tokens: Vec<HeaderValue> = std::thread::scope(|scope| {
-        let ask = || signers.signer(&credential).unwrap().authorization(clock.now()).unwrap();
-        let threads: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    assert!(tokens.iter().all(|token| *token == tokens[0]));
-}
-
-#[test]
-fn another_key_under_the_same_ids_does_not_disturb_the_first() {
-    let (clock, key, wrong) = (clock(), key(), key());
-    let signers = Signers::new(clock.clone());
-    let first = signers.signer(&credential(&key)).unwrap().authorization(clock.now()).unwrap();
-    let other = signers.signer(&credential(&wrong)).unwrap().authorization(clock.now()).unwrap();
-    assert_ne!(first, other);
-    let again = signers.signer(&credential(&key)).unwrap().authorization(clock.now()).unwrap();
-    assert_eq!(first, again);
+fn another_key_under_the_same_ids_is_another_signer_and_other_line_breaks_are_not() {
+    let (key, wrong) = (key(), key());
+    let id = signer_id(&credential(&key));
+    assert_eq!(id, signer_id(&credential(&key)));
+    assert_ne!(id, signer_id(&credential(&wrong)));
+    let windows = Key { p8: format!("\r\n{}\r\n", key.p8.replace('\n', "\r\n")), ..key };
+    assert_eq!(id, signer_id(&credential(&windows)));
 }
 
 #[test]
 fn neither_key_nor_token_is_printed() {
-    let (clock, key) = (clock(), key());
+    let key = key();
     let credential = credential(&key);
-    let signer = Signers::new(clock.clone()).signer(&credential).unwrap();
-    let header = signer.authorization(clock.now()).unwrap();
-    let token = header.to_str().unwrap().rsplit_once('.').unwrap().1.to_owned();
-    let printed = format!("{signer:?} {credential:?} {header:?}");
+    let signer = Signer::read(&credential).unwrap();
+    let jwt = signer.sign(NOW).unwrap();
+    let token = ProviderToken::new(&jwt, NOW).unwrap();
+    let signature = jwt.expose_secret().rsplit_once('.').unwrap().1.to_owned();
+    let printed = format!("{signer:?} {credential:?} {jwt:?} {token:?}");
     let secret = key.p8.lines().nth(1).unwrap();
-    assert!(!printed.contains(&token) && !printed.contains(secret), "{printed}");
+    assert!(!printed.contains(&signature) && !printed.contains(secret), "{printed}");
 }
 
 #[test]

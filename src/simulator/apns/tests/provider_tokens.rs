@@ -1,9 +1,11 @@
 //! Provider tokens.
 
 use crate::clock::Time;
+use crate::proto::simulator_v1::ListPushesRequest;
 use crate::simulator::Config;
 use crate::simulator::sender::{Sender, World, provider_token, sign, start_token};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 async fn verdict(world: &World, sender: &mut Sender, authorization: &str) -> (u16, String) {
@@ -110,4 +112,24 @@ async fn a_revoked_key_is_refused_at_once() {
     let token = provider_token(&next, Time(world.clock.now().0).seconds());
     let mut sender = world.sandbox().await;
     assert_eq!(verdict(&world, &mut sender, &format!("bearer {token}")).await.0, 200);
+}
+
+#[tokio::test]
+async fn where_it_is_strict_a_key_that_changes_its_token_too_often_is_told_so_on_any_connection() {
+    let world = World::with(Config::strict()).await;
+    world.phone("18.2");
+    let first = format!("bearer {}", world.provider_token());
+    assert_eq!(verdict(&world, &mut world.sandbox().await, &first).await.0, 200);
+    world.clock.advance(Duration::from_secs(20 * 60 - 1));
+    let second = format!("bearer {}", world.provider_token());
+    let early = verdict(&world, &mut world.sandbox().await, &second).await;
+    assert_eq!(early, (429, "TooManyProviderTokenUpdates".to_owned()));
+    assert_eq!(verdict(&world, &mut world.sandbox().await, &first).await.0, 200);
+    world.clock.advance(Duration::from_secs(1));
+    for token in [&second, &first] {
+        assert_eq!(verdict(&world, &mut world.sandbox().await, token).await.0, 200);
+    }
+    let digests = world.simulator.pushes(&ListPushesRequest::default());
+    let digests: BTreeSet<String> = digests.into_iter().map(|push| push.provider_token).collect();
+    assert_eq!(digests.len(), 2, "the record tells them apart");
 }
