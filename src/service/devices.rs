@@ -117,6 +117,11 @@ pub struct DeviceSeen {
 pub async fn get(service: &Service, workspace: WorkspaceId, device_id: &str) -> Result<DeviceSeen> {
     let reader = service.store.reader();
     let device = existing(reader, workspace, device_id).await?;
+    with_tokens(reader, device).await
+}
+
+/// The device with its tokens.
+pub(super) async fn with_tokens(reader: &impl On, device: Device) -> Result<DeviceSeen> {
     let mut tokens = Vec::new();
     for token in store::tokens::of_device(reader, device.key).await? {
         let updates = match token.subscription {

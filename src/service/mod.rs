@@ -11,6 +11,7 @@ mod authentication;
 pub mod credentials;
 pub mod deliveries;
 pub mod devices;
+pub mod explanations;
 pub mod recipients;
 pub mod segment_members;
 pub mod segments;

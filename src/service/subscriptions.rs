@@ -88,13 +88,17 @@ pub(super) async fn look(service: &Service, id: SubscriptionId, device_id: Strin
 }
 
 /// The newest revision for everyone, as far as it is marked.
-async fn newest_marked(service: &Service, activity: &Activity, run: Run) -> Result<Option<Number>> {
+pub(super) async fn newest_marked(
+    service: &Service,
+    activity: &Activity,
+    run: Run,
+) -> Result<Option<Number>> {
     let (reader, key, up_to) = (service.store.reader(), activity.key, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(reader, key, run, up_to).await?;
     Ok(newest.map(|revision| revision.number))
 }
 
-fn seen(
+pub(super) fn seen(
     activity: &Activity,
     newest: Option<Number>,
     (subscription, shard): (Subscription, Shard),

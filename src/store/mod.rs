@@ -50,6 +50,7 @@ pub mod shards;
 pub mod subscriptions;
 pub mod tokens;
 pub mod turns;
+pub mod wanted;
 pub mod workspaces;
 
 pub use apply::apply;

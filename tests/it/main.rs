@@ -15,6 +15,7 @@ mod databases;
 mod declare;
 mod delivery;
 mod devices;
+mod explain;
 mod flight;
 mod google;
 mod harness;

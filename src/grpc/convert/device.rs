@@ -7,6 +7,7 @@ use crate::domain::platform::Platform;
 use crate::domain::push::Environment;
 use crate::domain::token::{Token, TokenKind};
 use crate::proto::v1;
+use crate::service::devices::DeviceSeen;
 use std::fmt::Write as _;
 
 /// How much of a fingerprint is shown: enough to tell tokens apart.
@@ -46,6 +47,15 @@ pub fn device(device: &Device, tokens: Vec<v1::Token>) -> v1::Device {
     }
 }
 
+/// A device with all of its tokens.
+pub fn device_with_tokens(seen: &DeviceSeen) -> v1::Device {
+    let tokens = seen.tokens.iter().map(|(known, updates)| {
+        let (activity_id, run) = updates.clone().unwrap_or_default();
+        token(known, Updates { activity_id, run })
+    });
+    device(&seen.device, tokens.collect())
+}
+
 /// A token without its value.
 pub fn token(token: &Token, updates: Updates) -> v1::Token {
     let (invalid_time, invalid_reason) = match &token.invalid {
@@ -63,6 +73,7 @@ pub fn token(token: &Token, updates: Updates) -> v1::Token {
         register_time: Some(time::to_proto(token.registered_at)),
         invalid_time,
         invalid_reason,
+        doubt_time: token.doubted_at.map(time::to_proto),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod admin;
 pub mod content;
 pub mod delivery;
 pub mod device;
+pub mod explanation;
 pub mod push;
 pub mod subscription;
 pub mod time;
