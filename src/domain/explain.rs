@@ -1,4 +1,5 @@
-//! Why a device shows what it shows: what is known of one activity run on one device, as findings with words for people.
+//! Why a device shows what it shows: what is known of one activity run on one device, as findings with words for
+//! people.
 //!
 //! May import rows and rules. Pure like every rule: rows and `now` go in, findings come out. Invariants: what would be
 //! done now is the dispatcher's own decision, and no finding says more than the rows do - that a provider took a push

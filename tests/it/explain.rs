@@ -184,9 +184,9 @@ async fn a_started_card_without_a_token_and_one_whose_token_died_are_told_apart(
     world.activities().update_activity(update(FLIGHT, "Gate")).await.expect("accepted");
     let device = world.finds("dead", Code::UpdateTokenDead).await;
     assert!(found(&device, Code::UpdateTokenDead).text.ends_with("Unregistered."));
-    let last = found(&device, Code::LastPushFailed);
-    assert!(last.text.contains("Unregistered, status 410"), "{}", last.text);
-    assert_eq!(last.remedy, device.deliveries[0].remedy);
+    let push = found(&device, Code::LastPushFailed);
+    assert!(push.text.contains("Unregistered, status 410"), "{}", push.text);
+    assert_eq!(push.remedy, device.deliveries[0].remedy);
     assert_eq!(state(&device), SubscriptionState::Invalidated);
     world.stop().await;
 }

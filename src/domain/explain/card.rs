@@ -17,7 +17,7 @@ const TOKEN_COMES_WITHIN: Duration = Duration::from_mins(1);
 
 /// Where the run stands on the device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words of explanation.proto")]
+#[expect(missing_docs, reason = "the words of live_activity.proto")]
 pub enum CardFinding {
     UpToDate(Number),
     Behind { delivered: Number, wanted: Number, is_tried: bool },
@@ -190,8 +190,8 @@ impl CardFinding {
                 starts(*begun)
             ),
             CardFinding::NoUpdateToken { since, .. } => format!(
-                "The start was accepted at {}, and the app has not registered an update token since: \
-                 nothing can be sent to the card.",
+                "The start was accepted at {}, and the app has not registered an update token \
+                 since: nothing can be sent to the card.",
                 when(*since, now)
             ),
             CardFinding::Dismissed(at) => {
@@ -235,9 +235,9 @@ impl CardFinding {
                 "Let the person open the app: its SyncDevice tells what is on the screen."
             }
             CardFinding::NoUpdateToken { is_late: true, .. } => {
-                "iOS does not wake an app that was force-quit, and may hold the token back until the \
-                 person allows live activities on the Lock Screen. The token comes when the app \
-                 opens; check that it observes pushTokenUpdates of every activity."
+                "iOS does not wake an app that was force-quit, and may hold the token back \
+                 until the person allows live activities on the Lock Screen. The token comes \
+                 when the app opens; check that it observes pushTokenUpdates of every activity."
             }
             CardFinding::Dismissed(_) => {
                 "Respect it; the next run starts anew, and AddRecipients with restart_dismissed \
@@ -251,7 +251,8 @@ impl CardFinding {
             }
             CardFinding::Obstacle { obstacle, .. } => remedy_of(*obstacle),
             CardFinding::FallbackWaits => {
-                "Let the app register its token for ordinary notifications (TOKEN_KIND_APNS_DEVICE)."
+                "Let the app register its token for ordinary notifications \
+                 (TOKEN_KIND_APNS_DEVICE)."
             }
             _ => "",
         }
@@ -271,8 +272,8 @@ fn remedy_of(obstacle: Obstacle) -> &'static str {
             "The person can allow them in the app's settings; the run starts when the app says so."
         }
         Obstacle::NoPushToStartToken => {
-            "Check that the app registers every value of pushToStartTokenUpdates for this type, and \
-             that its build supports live activities."
+            "Check that the app registers every value of pushToStartTokenUpdates for this type, \
+             and that its build supports live activities."
         }
         Obstacle::PushToStartTokenRejected => {
             "The app registers a new one when it is opened; check its environment."

@@ -21,7 +21,7 @@ const SILENT_AFTER: Duration = Duration::from_hours(7 * 24);
 
 /// What the device has said of itself, or nobody can know.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words of explanation.proto")]
+#[expect(missing_docs, reason = "the words of live_activity.proto")]
 pub enum DeviceFinding {
     NoTokens,
     TokenDoubted { kind: TokenKind, since: Time },
@@ -132,20 +132,20 @@ impl DeviceFinding {
         match self {
             DeviceFinding::NoTokens => "The app has registered no token.".to_owned(),
             DeviceFinding::TokenDoubted { kind, since } => format!(
-                "The provider said at {} that the {} is dead, of a time before the app registered it \
-                 last; from {} on such a word counts.",
+                "The provider said at {} that the {} is dead, of a time before the app \
+                 registered it last; from {} on such a word counts.",
                 when(*since, now),
                 name(*kind),
                 when(*since + SECOND_VERDICT, now)
             ),
             DeviceFinding::TokenOld { since } => format!(
-                "The push-to-start token was registered at {} and not since; Apple accepts starts by \
-                 old tokens without making a card.",
+                "The push-to-start token was registered at {} and not since; Apple accepts \
+                 starts by old tokens without making a card.",
                 when(*since, now)
             ),
             DeviceFinding::OtherEnvironment { used, said } => format!(
-                "Pushes go to {}, where the token was registered, and the device says that its build \
-                 belongs to {}.",
+                "Pushes go to {}, where the token was registered, and the device says that its \
+                 build belongs to {}.",
                 world(*used),
                 world(*said)
             ),
@@ -154,14 +154,14 @@ impl DeviceFinding {
                 when(*started_at, now)
             ),
             DeviceFinding::FrequentPushesDisabled => {
-                "The app has not said that the person allows frequent updates, so iOS may hold back \
-                 some of high priority."
+                "The app has not said that the person allows frequent updates, so iOS may hold \
+                 back some of high priority."
                     .to_owned()
             }
             DeviceFinding::AcceptedIsNotDisplayed { report } => accepted(*report, now),
             DeviceFinding::MayBeForceStopped => {
-                "Android gives nothing to an app that was force-stopped until the person opens it, and \
-                 tells nobody; Google accepts its messages all the same."
+                "Android gives nothing to an app that was force-stopped until the person opens \
+                 it, and tells nobody; Google accepts its messages all the same."
                     .to_owned()
             }
             DeviceFinding::Silent { last_seen_at } => format!(
@@ -190,7 +190,8 @@ impl DeviceFinding {
                 "Send silent updates with normal priority, which is the default."
             }
             DeviceFinding::MayBeForceStopped => {
-                "If nothing appears, ask whether the app was stopped in the settings; opening it helps."
+                "If nothing appears, ask whether the app was stopped in the settings; opening it \
+                 helps."
             }
             DeviceFinding::NoCredential => "Add one with CreateCredential.",
             DeviceFinding::TokenDoubted { .. } | DeviceFinding::AcceptedIsNotDisplayed { .. } => "",

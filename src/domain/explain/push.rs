@@ -13,7 +13,7 @@ use crate::domain::subscription::{State, Subscription};
 
 /// What bears on the next push.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the words of explanation.proto")]
+#[expect(missing_docs, reason = "the words of live_activity.proto")]
 pub enum PushFinding {
     RetryLater {
         failed: Number,
@@ -148,8 +148,8 @@ impl PushFinding {
         let at = |time: &Time| when(*time, now);
         match self {
             PushFinding::RetryLater { failed, attempts, at: next } => format!(
-                "Revision {failed} was tried {attempts} times in vain and is tried again at {}; newer \
-                 content goes at once.",
+                "Revision {failed} was tried {attempts} times in vain and is tried again at {}; \
+                 newer content goes at once.",
                 at(next)
             ),
             PushFinding::ProviderRests(until) => {
