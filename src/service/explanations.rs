@@ -172,7 +172,7 @@ async fn explain_one(
     let world = held.as_ref().map_or(device.environment, |held| held.shard.place.environment);
     let credential = store::credentials::newest_for(reader, device.app, world).await?;
     let device = devices::with_tokens(reader, device).await?;
-    let tokens: Vec<_> = device.tokens.iter().map(|(token, _)| token.clone()).collect();
+    let tokens: Vec<_> = device.tokens.iter().map(|seen| seen.token.clone()).collect();
     let standing = held.as_ref().map(|held| Standing {
         subscription: &held.member.subscription,
         shard: &held.shard,
@@ -193,11 +193,14 @@ async fn explain_one(
         has_credential: credential.is_some(),
         now: common.now,
     });
-    let subscription = held.map(|held| {
+    let seen = held.map(|held| {
         let newest = held.wanted.map(|wanted| wanted.newest.number);
         let row = (held.member.subscription, held.shard);
         subscriptions::seen(&common.activity, newest, row, device.device.device_id.clone())
     });
+    let mut seen = Vec::from_iter(seen);
+    subscriptions::look_up_tokens(service, &mut seen).await?;
+    let subscription = seen.pop();
     Ok(DeviceExplained { device, subscription, explanation, deliveries })
 }
 

@@ -30,6 +30,7 @@ pub mod api_keys;
 pub mod apps;
 pub mod arrivals;
 pub mod clock;
+pub mod confirmations;
 pub mod credentials;
 pub mod deletions;
 pub mod deliveries;

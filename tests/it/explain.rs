@@ -111,7 +111,21 @@ async fn a_card_that_shows_the_newest_is_explained_by_what_was_accepted_and_repo
     assert_eq!(pushes.first(), Some(&(Operation::Update, accepted)));
     assert_eq!(pushes.last(), Some(&(Operation::Start, accepted)));
     let tokens = &device.device.as_ref().expect("a device").tokens;
-    assert!(tokens.iter().all(|token| token.register_time.is_some()) && tokens.len() >= 2);
+    assert_eq!(tokens.len(), 2, "to start by, and to update by");
+    let seconds = |time: &Option<prost_types::Timestamp>| {
+        time.map(|time| (time.seconds, time.nanos)).expect("a time")
+    };
+    for (token, push) in tokens.iter().zip([device.deliveries.last(), device.deliveries.first()]) {
+        let push = push.expect("a push");
+        assert!(seconds(&token.confirm_time) >= seconds(&token.register_time));
+        assert_eq!(seconds(&token.confirm_time), seconds(&push.send_time), "{token:?}");
+    }
+    let listed = world.subscription(FLIGHT, "iphone").await;
+    assert_eq!(listed.token_register_time, tokens[1].register_time);
+    assert_eq!(listed.token_confirm_time, tokens[1].confirm_time);
+    assert_eq!(device.subscription, Some(listed), "both say the same");
+    let until = found(device, Code::CardTakesPushesUntil);
+    assert!(until.text.contains("(in 7 h)"), "{}", until.text);
     world.stop().await;
 }
 

@@ -28,6 +28,7 @@ pub enum DeviceFinding {
     TokenOld { since: Time },
     OtherEnvironment { used: Environment, said: Environment },
     CardTooOld { started_at: Time },
+    CardTakesPushesUntil(Time),
     FrequentPushesDisabled,
     AcceptedIsNotDisplayed { report: Option<(ReportedState, Time)> },
     MayBeForceStopped,
@@ -86,8 +87,13 @@ fn old_card(case: &Case<'_>) -> Option<DeviceFinding> {
     let state = case.standing.as_ref()?.subscription.state;
     let is_live = matches!(state, State::Active | State::PendingToken);
     let started_at = case.started_at.filter(|_| is_live)?;
-    let is_old = case.device.platform == Platform::Ios && case.now.since(started_at) >= CARD_LIFE;
-    is_old.then_some(DeviceFinding::CardTooOld { started_at })
+    let until = started_at + CARD_LIFE;
+    let finding = if until <= case.now {
+        DeviceFinding::CardTooOld { started_at }
+    } else {
+        DeviceFinding::CardTakesPushesUntil(until)
+    };
+    (case.device.platform == Platform::Ios).then_some(finding)
 }
 
 /// What a provider's word that it took a push does not say.
@@ -124,6 +130,7 @@ impl DeviceFinding {
             | DeviceFinding::MayBeForceStopped
             | DeviceFinding::Silent { .. } => Weight::Doubt,
             DeviceFinding::FrequentPushesDisabled
+            | DeviceFinding::CardTakesPushesUntil(_)
             | DeviceFinding::AcceptedIsNotDisplayed { .. } => Weight::Fact,
         }
     }
@@ -153,6 +160,9 @@ impl DeviceFinding {
                 "The card was started at {}; iOS ignores pushes to it 8 hours after that.",
                 when(*started_at, now)
             ),
+            DeviceFinding::CardTakesPushesUntil(until) => {
+                format!("iOS takes pushes to the card until {}, not later.", when(*until, now))
+            }
             DeviceFinding::FrequentPushesDisabled => {
                 "The app has not said that the person allows frequent updates, so iOS may hold \
                  back some of high priority."
@@ -194,7 +204,9 @@ impl DeviceFinding {
                  helps."
             }
             DeviceFinding::NoCredential => "Add one with CreateCredential.",
-            DeviceFinding::TokenDoubted { .. } | DeviceFinding::AcceptedIsNotDisplayed { .. } => "",
+            DeviceFinding::TokenDoubted { .. }
+            | DeviceFinding::CardTakesPushesUntil(_)
+            | DeviceFinding::AcceptedIsNotDisplayed { .. } => "",
         }
     }
 }

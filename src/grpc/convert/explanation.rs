@@ -108,6 +108,7 @@ fn code(finding: &Finding) -> Code {
             DeviceFinding::TokenOld { .. } => Code::TokenOld,
             DeviceFinding::OtherEnvironment { .. } => Code::OtherEnvironment,
             DeviceFinding::CardTooOld { .. } => Code::CardTooOld,
+            DeviceFinding::CardTakesPushesUntil(_) => Code::CardTakesPushesUntil,
             DeviceFinding::FrequentPushesDisabled => Code::FrequentPushesDisabled,
             DeviceFinding::AcceptedIsNotDisplayed { .. } => Code::AcceptedIsNotDisplayed,
             DeviceFinding::MayBeForceStopped => Code::MayBeForceStopped,

@@ -52,6 +52,7 @@ fn a_card_is_too_old_eight_hours_after_its_start() {
         |found: &Finding| matches!(found, Finding::Device(DeviceFinding::CardTooOld { .. }));
     scene.started_at = Some(at(-8 * 3_600 + 1));
     scene.does_not_find(is_too_old);
+    scene.finds(DeviceFinding::CardTakesPushesUntil(at(1)));
     scene.started_at = Some(at(-8 * 3_600));
     scene.finds(DeviceFinding::CardTooOld { started_at: at(-8 * 3_600) });
     scene.row().state = State::Ended;
