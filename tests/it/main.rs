@@ -21,6 +21,7 @@ mod google;
 mod harness;
 mod keys;
 mod lists;
+mod localised;
 #[cfg(feature = "postgres-tests")]
 mod outages;
 mod repeats;

@@ -12,3 +12,4 @@ pub mod explanation;
 pub mod push;
 pub mod subscription;
 pub mod time;
+mod words;
