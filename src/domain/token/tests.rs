@@ -74,7 +74,7 @@ fn a_push_confirms_the_one_token_that_is_used() {
     let all = [older.clone(), newer.clone()];
     assert_eq!(older.confirmed_at(&all, &pushes), older.registered_at);
     assert_eq!(newer.confirmed_at(&all, &pushes), at(-100));
-    assert_eq!(older.confirmed_at(&[older.clone()], &pushes), at(-100));
+    assert_eq!(older.confirmed_at(std::slice::from_ref(&older), &pushes), at(-100));
     let start = Token { kind: TokenKind::PushToStart, activity_type: "a".into(), ..known() };
     let another = Token { activity_type: "b".into(), ..start.clone() };
     let both = [start.clone(), another.clone()];
