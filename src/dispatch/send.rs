@@ -17,6 +17,7 @@ use crate::domain::reasons::TOKEN_UNREADABLE;
 use crate::domain::revision::{Number, Revision};
 use crate::domain::settle::Sent;
 use crate::domain::token::{Token, TokenKind};
+use crate::domain::words::Words;
 use crate::error::Result;
 use crate::provider::Answer;
 use crate::secrets::Context;
@@ -205,7 +206,7 @@ fn dismissal(work: &Work, planned: &Planned, now: Time) -> Option<Time> {
 }
 
 fn complete(alert: &Alert, start_alert: &Alert) -> Alert {
-    let or = |text: &String, other: &String| if text.is_empty() { other } else { text }.clone();
+    let or = |words: &Words, other: &Words| if words.is_empty() { other } else { words }.clone();
     Alert {
         title: or(&alert.title, &start_alert.title),
         subtitle: alert.subtitle.clone(),

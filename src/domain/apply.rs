@@ -11,6 +11,7 @@ use super::push::Alert;
 use super::revision::Revision;
 use super::start::{self, Identity, Start, Started};
 use super::update::{self, Update, Updated};
+use super::words::Words;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result};
 use serde::{Deserialize, Serialize};
@@ -178,12 +179,12 @@ fn check_run(activity: &Activity, audience: Option<&Audience>, asked: &Start) ->
 /// What is given of the words is what is there.
 fn says_the_same(given: Option<&Alert>, kept: Option<&Alert>) -> bool {
     let Some(given) = given else { return true };
-    let same = |given: &str, kept: &str| given.is_empty() || given == kept;
+    let same = |given: &Words, kept: &Words| given.is_empty() || given == kept;
     kept.is_some_and(|kept| {
         same(&given.title, &kept.title)
             && same(&given.subtitle, &kept.subtitle)
             && same(&given.body, &kept.body)
-            && same(&given.sound, &kept.sound)
+            && (given.sound.is_empty() || given.sound == kept.sound)
     })
 }
 

@@ -116,7 +116,7 @@ fn rearm(subscription: &mut Subscription) {
 
 impl Subscription {
     /// It was or is being ended because its device left the audience or has another owner.
-    fn has_left(&self) -> bool {
+    pub fn has_left(&self) -> bool {
         matches!(self.reason, Some(Reason::Removed | Reason::ContactChanged))
     }
 

@@ -164,7 +164,13 @@ impl Wanted {
     }
 
     /// The newest alert that has not expired, above what the device had and up to what it will show.
-    fn alert(&self, subscription: &Subscription, above: Number, to: Number, now: Time) -> Number {
+    pub(super) fn alert(
+        &self,
+        subscription: &Subscription,
+        above: Number,
+        to: Number,
+        now: Time,
+    ) -> Number {
         let for_it = |r: &&Revision| r.is_for_everyone() || r.number == subscription.targeted.alert;
         std::iter::once(&self.newest)
             .chain(&self.others)

@@ -1,5 +1,6 @@
 //! What a push is made of: the words that rules, payloads and providers share.
 
+use super::words::Words;
 use serde::{Deserialize, Serialize};
 
 /// What a push is to do.
@@ -33,14 +34,14 @@ pub enum Priority {
     High = 10,
 }
 
-/// What lights up the screen beside the content. Empty strings are absent.
+/// What lights up the screen beside the content. Empty words are absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the words of Apple's payload")]
 pub struct Alert {
-    pub title: String,
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub subtitle: String,
-    pub body: String,
+    pub title: Words,
+    #[serde(default, skip_serializing_if = "Words::is_empty")]
+    pub subtitle: Words,
+    pub body: Words,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sound: String,
 }
@@ -48,12 +49,13 @@ pub struct Alert {
 impl Alert {
     /// With what it leaves out said by the other.
     pub fn completed_by(self, other: &Alert) -> Alert {
-        let or = |text: String, other: &str| if text.is_empty() { other.to_owned() } else { text };
+        let or = |words: Words, other: &Words| if words.is_empty() { other.clone() } else { words };
+        let sound = if self.sound.is_empty() { other.sound.clone() } else { self.sound };
         Alert {
             title: or(self.title, &other.title),
             subtitle: or(self.subtitle, &other.subtitle),
             body: or(self.body, &other.body),
-            sound: or(self.sound, &other.sound),
+            sound,
         }
     }
 }

@@ -42,7 +42,7 @@ pub(crate) fn present_at(now: Time) -> Present {
 
 /// An alert with title and body.
 pub(crate) fn alert(title: &str) -> Alert {
-    Alert { title: title.to_owned(), body: "Now".to_owned(), ..Alert::default() }
+    Alert { title: title.into(), body: "Now".into(), ..Alert::default() }
 }
 
 /// A type that nobody registered.

@@ -13,6 +13,7 @@ use super::push::{Alert, Operation};
 use super::recipient::{self, Recipient};
 use super::revision::{Revision, Run};
 use super::subscription::Cause;
+use super::words::Words;
 use crate::clock::Time;
 use crate::error::{Error, Reason, Result, Violation};
 use std::time::Duration;
@@ -196,8 +197,8 @@ fn is_active(activity: &Activity, why: &str) -> Error {
 /// <https://developer.apple.com/documentation/activitykit/starting-and-updating-live-activities-with-activitykit-push-notifications>
 fn start_alert(asked: Option<Alert>, activity_type: &ActivityType) -> Result<Alert> {
     let alert = asked.unwrap_or_default().completed_by(&activity_type.default_alert);
-    let missing = |field: &str, text: &str| {
-        text.is_empty().then(|| Violation {
+    let missing = |field: &str, words: &Words| {
+        words.is_empty().then(|| Violation {
             field: format!("alert.{field}"),
             description: "is needed by a start by push; give it here or as the type's default"
                 .to_owned(),

@@ -2,7 +2,7 @@
 
 use super::ids::{AppId, DeviceKey, SubscriptionId, TokenId, WorkspaceId};
 use super::platform::Platform;
-use super::push::Environment;
+use super::push::{Environment, Operation};
 use crate::clock::Time;
 use crate::secrets::Sealed;
 use std::time::Duration;
@@ -41,6 +41,19 @@ pub struct Token {
     pub doubted_at: Option<Time>,
     /// When and why it was found to be dead.
     pub invalid: Option<(Time, String)>,
+}
+
+/// A push that a provider accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AcceptedPush {
+    /// Of which run on which device.
+    pub subscription: SubscriptionId,
+    /// What it was to do.
+    pub operation: Operation,
+    /// The type of its activity; empty where that is gone.
+    pub activity_type: String,
+    /// When it was sent.
+    pub sent_at: Time,
 }
 
 /// What a token is good for.
@@ -95,6 +108,43 @@ impl Token {
     /// token that it takes the place of, then the newest.
     pub fn rank(&self) -> (bool, Time, TokenId) {
         (self.kind == TokenKind::FcmInstallationId, self.registered_at, self.id)
+    }
+
+    /// When it was last known to be good: the app registered it, or a provider accepted a push by it. `others` are all
+    /// tokens of its device, `pushes` what was accepted for it.
+    pub fn confirmed_at(&self, others: &[Token], pushes: &[AcceptedPush]) -> Time {
+        let is_used = self.is_good() && !others.iter().any(|other| self.gives_way_to(other));
+        let by_it = pushes
+            .iter()
+            .filter(|push| is_used && push.sent_at >= self.token_time && self.carries(push));
+        by_it.map(|push| push.sent_at).max().unwrap_or(self.registered_at).max(self.registered_at)
+    }
+
+    /// Another good one of the same purpose is used.
+    fn gives_way_to(&self, other: &Token) -> bool {
+        let same = match self.kind {
+            TokenKind::FcmToken | TokenKind::FcmInstallationId => other.kind.is_fcm(),
+            TokenKind::Update => false,
+            TokenKind::PushToStart | TokenKind::ApnsDevice => {
+                other.kind == self.kind && other.activity_type == self.activity_type
+            }
+        };
+        same && other.is_good() && other.rank() > self.rank()
+    }
+
+    /// Pushes like this one go by such a token.
+    fn carries(&self, push: &AcceptedPush) -> bool {
+        match self.kind {
+            TokenKind::PushToStart => {
+                push.operation == Operation::Start && push.activity_type == self.activity_type
+            }
+            TokenKind::Update => {
+                let is_of_card = matches!(push.operation, Operation::Update | Operation::End);
+                is_of_card && Some(push.subscription) == self.subscription
+            }
+            TokenKind::ApnsDevice => push.operation == Operation::Fallback,
+            TokenKind::FcmToken | TokenKind::FcmInstallationId => true,
+        }
     }
 
     /// Weighs a 410. It counts against the later of the token's own time and our receipt of its last registration, and

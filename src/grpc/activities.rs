@@ -2,6 +2,7 @@
 
 mod declare;
 mod dry_run;
+mod explain;
 mod list;
 mod read;
 mod recipients;
@@ -20,11 +21,11 @@ use crate::proto::v1::live_activity_service_server::LiveActivityService;
 use crate::proto::v1::{
     AddRecipientsRequest, AddRecipientsResponse, ApplyActivityRequest, ApplyActivityResponse,
     DeleteActivityRequest, DeleteActivityResponse, EndActivityRequest, EndActivityResponse,
-    GetActivityRequest, GetActivityResponse, ListActivitiesRequest, ListActivitiesResponse,
-    ListSubscriptionsRequest, ListSubscriptionsResponse, RemoveRecipientsRequest,
-    RemoveRecipientsResponse, StartActivityRequest, StartActivityResponse, StreamUpdatesRequest,
-    StreamUpdatesResponse, UpdateActivityRequest, UpdateActivityResponse, WatchActivityRequest,
-    WatchActivityResponse,
+    ExplainDeliveryRequest, ExplainDeliveryResponse, GetActivityRequest, GetActivityResponse,
+    ListActivitiesRequest, ListActivitiesResponse, ListSubscriptionsRequest,
+    ListSubscriptionsResponse, RemoveRecipientsRequest, RemoveRecipientsResponse,
+    StartActivityRequest, StartActivityResponse, StreamUpdatesRequest, StreamUpdatesResponse,
+    UpdateActivityRequest, UpdateActivityResponse, WatchActivityRequest, WatchActivityResponse,
 };
 use crate::service::{Principal, activities};
 use std::mem::take;
@@ -123,6 +124,14 @@ impl LiveActivityService for Edge {
     ) -> Result<Response<ListSubscriptionsResponse>> {
         let (principal, request) = authorized(request, Scope::ActivitiesRead)?;
         Ok(Response::new(self.list_who(&principal, request).await?))
+    }
+
+    async fn explain_delivery(
+        &self,
+        request: Request<ExplainDeliveryRequest>,
+    ) -> Result<Response<ExplainDeliveryResponse>> {
+        let (principal, request) = authorized(request, Scope::ActivitiesRead)?;
+        Ok(Response::new(self.explain(&principal, request).await?))
     }
 
     async fn stream_updates(

@@ -4,7 +4,7 @@ mod read;
 mod sync;
 
 use super::auth::authorized;
-use super::convert::device::{Updates, device, token};
+use super::convert::device::{device, device_with_tokens};
 use super::convert::subscription::subscription;
 use super::validate::Violations;
 use super::{Edge, call};
@@ -121,12 +121,7 @@ impl DeviceService for Edge {
         violations.id("device_id", &request.device_id);
         violations.finish()?;
         let found = devices::get(&self.service, principal.workspace, &request.device_id).await?;
-        let tokens = found.tokens.iter().map(|(known, updates)| {
-            let (activity_id, run) = updates.clone().unwrap_or_default();
-            token(known, Updates { activity_id, run })
-        });
-        let device = Some(device(&found.device, tokens.collect()));
-        Ok(Response::new(GetDeviceResponse { device }))
+        Ok(Response::new(GetDeviceResponse { device: Some(device_with_tokens(&found)) }))
     }
 
     async fn list_devices(

@@ -104,26 +104,45 @@ pub async fn report(
     Ok(Answered { answer: seen, replayed })
 }
 
-/// A device with its tokens, and for each the activity and run that it updates.
+/// A device with its tokens.
 #[derive(Clone, Debug)]
 pub struct DeviceSeen {
     /// The device.
     pub device: Device,
     /// Its tokens.
-    pub tokens: Vec<(Token, Option<(String, Run)>)>,
+    pub tokens: Vec<TokenSeen>,
+}
+
+/// A token as a caller sees it.
+#[derive(Clone, Debug)]
+pub struct TokenSeen {
+    /// The row.
+    pub token: Token,
+    /// The activity, by the caller's id, and the run that it updates.
+    pub updates: Option<(String, Run)>,
+    /// When it was last known to be good.
+    pub confirmed_at: Time,
 }
 
 /// The device of that id, with its tokens.
 pub async fn get(service: &Service, workspace: WorkspaceId, device_id: &str) -> Result<DeviceSeen> {
     let reader = service.store.reader();
     let device = existing(reader, workspace, device_id).await?;
-    let mut tokens = Vec::new();
-    for token in store::tokens::of_device(reader, device.key).await? {
+    with_tokens(reader, device).await
+}
+
+/// The device with its tokens.
+pub(super) async fn with_tokens(reader: &impl On, device: Device) -> Result<DeviceSeen> {
+    let all = store::tokens::of_device(reader, device.key).await?;
+    let pushes = store::confirmations::of_device(reader, device.key).await?;
+    let mut tokens = Vec::with_capacity(all.len());
+    for token in &all {
         let updates = match token.subscription {
             Some(id) => updates(reader, id).await?,
             None => None,
         };
-        tokens.push((token, updates));
+        let confirmed_at = token.confirmed_at(&all, &pushes);
+        tokens.push(TokenSeen { token: token.clone(), updates, confirmed_at });
     }
     Ok(DeviceSeen { device, tokens })
 }

@@ -13,6 +13,7 @@ mod config;
 pub mod credentials;
 pub mod deliveries;
 pub mod devices;
+pub mod explanations;
 pub mod recipients;
 pub mod segment_members;
 pub mod segments;

@@ -2,6 +2,7 @@
 
 use super::{Page, PageRequest, Service, activities};
 use crate::bus::ActivityListener;
+use crate::clock::Time;
 use crate::domain::activity::Activity;
 use crate::domain::ids::{ActivityKey, SubscriptionId, WorkspaceId};
 use crate::domain::revision::{Number, Run};
@@ -25,6 +26,17 @@ pub struct Seen {
     pub wanted: Number,
     /// What the provider accepted for it.
     pub delivered: Number,
+    /// The token that its updates go by, where that was looked up.
+    pub token: Option<TokenTimes>,
+}
+
+/// How fresh a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenTimes {
+    /// When the app registered it last.
+    pub registered_at: Time,
+    /// When it was last known to be good.
+    pub confirmed_at: Time,
 }
 
 /// Which subscriptions a list shows.
@@ -71,7 +83,26 @@ pub async fn list(
     for Listed { subscription, device_id, shard } in rows.items {
         items.push(seen(&activity, newest, (subscription, shard), device_id));
     }
+    look_up_tokens(service, &mut items).await?;
     Ok(Page { items, next: rows.next })
+}
+
+/// Says of each how fresh the token is that its updates go by.
+pub(super) async fn look_up_tokens(service: &Service, all: &mut [Seen]) -> Result<()> {
+    let reader = service.store.reader();
+    let rows: Vec<&Subscription> = all.iter().map(|seen| &seen.subscription).collect();
+    let tokens = store::tokens::of_subscriptions(reader, &rows).await?;
+    let accepted = store::confirmations::of_subscriptions(reader, &rows).await?;
+    for seen in all {
+        let id = seen.subscription.id;
+        seen.token = tokens.get(&id).map(|token| {
+            let by_it = accepted.get(&id).copied().filter(|at| *at >= token.token_time);
+            let registered_at = token.registered_at;
+            let confirmed_at = by_it.map_or(registered_at, |at| at.max(registered_at));
+            TokenTimes { registered_at, confirmed_at }
+        });
+    }
+    Ok(())
 }
 
 /// One subscription as its device sees it.
@@ -88,13 +119,17 @@ pub(super) async fn look(service: &Service, id: SubscriptionId, device_id: Strin
 }
 
 /// The newest revision for everyone, as far as it is marked.
-async fn newest_marked(service: &Service, activity: &Activity, run: Run) -> Result<Option<Number>> {
+pub(super) async fn newest_marked(
+    service: &Service,
+    activity: &Activity,
+    run: Run,
+) -> Result<Option<Number>> {
     let (reader, key, up_to) = (service.store.reader(), activity.key, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(reader, key, run, up_to).await?;
     Ok(newest.map(|revision| revision.number))
 }
 
-fn seen(
+pub(super) fn seen(
     activity: &Activity,
     newest: Option<Number>,
     (subscription, shard): (Subscription, Shard),
@@ -107,6 +142,7 @@ fn seen(
         device_id,
         wanted: newest.map_or(0, |newest| subscription.targeted.wanted(newest)),
         delivered: subscription.delivered(&shard),
+        token: None,
         subscription,
     }
 }

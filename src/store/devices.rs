@@ -59,6 +59,22 @@ pub async fn by_keys(on: &impl On, keys: &[DeviceKey]) -> Result<Vec<Device>> {
     handle.hold(query).all(&handle.db).await?.into_iter().map(Device::try_from).collect()
 }
 
+/// Those of a contact, the newest first.
+pub async fn of_contact(
+    on: &impl On,
+    workspace: WorkspaceId,
+    contact_key: &str,
+    limit: u64,
+) -> Result<Vec<Device>> {
+    let query = Entity::find()
+        .filter(Column::WorkspaceId.eq(workspace.0))
+        .filter(Column::ContactKey.eq(contact_key))
+        .filter(Column::DeletedAt.is_null())
+        .order_by_desc(Column::Key)
+        .limit(limit);
+    query.all(&on.handle().db).await?.into_iter().map(Device::try_from).collect()
+}
+
 /// Those of a workspace that fit, oldest first.
 pub async fn list(
     on: &impl On,

@@ -55,6 +55,14 @@ pub async fn to_look_at(on: &impl On, shard: &Shard, now: Time, limit: u64) -> R
     with_what_they_need(on, shard, rows).await
 }
 
+/// One by its id, which must be a member of the shard; none where it is not any more.
+pub async fn member(on: &impl On, shard: &Shard, id: SubscriptionId) -> Result<Option<Member>> {
+    let query = Entity::find_by_id(id.0).filter(Column::ShardId.eq(shard.id.0));
+    let row = query.one(&on.handle().db).await?;
+    let found = with_what_they_need(on, shard, row.into_iter().collect()).await?;
+    Ok(found.into_iter().next())
+}
+
 pub(super) fn looked_for(shard: ShardId, now: Time) -> Select<Entity> {
     Entity::find()
         .filter(Column::ShardId.eq(shard.0))

@@ -32,6 +32,7 @@ pub mod arrivals;
 pub mod channel_surveys;
 pub mod channels;
 pub mod clock;
+pub mod confirmations;
 pub mod credentials;
 pub mod deletions;
 pub mod deliveries;
@@ -53,6 +54,7 @@ pub mod shards;
 pub mod subscriptions;
 pub mod tokens;
 pub mod turns;
+pub mod wanted;
 pub mod workspaces;
 
 pub use apply::apply;

@@ -5,13 +5,13 @@ use super::deliveries::{DeliveryFilter, Order, Search, Stretch};
 use super::on::On;
 use super::segment_members;
 use super::{
-    Config, Store, activities, channels, devices, expansions, members, recipients, retention,
-    segments, shards, targets,
+    Config, Store, activities, channels, confirmations, devices, expansions, members, recipients,
+    retention, segments, shards, targets,
 };
 use crate::clock::Time;
 use crate::domain::delivery::{Provider, Status};
 use crate::domain::ids::{
-    ActivityKey, AppId, DeliveryId, DeviceKey, SegmentKey, ShardId, WorkspaceId,
+    ActivityKey, AppId, DeliveryId, DeviceKey, SegmentKey, ShardId, SubscriptionId, WorkspaceId,
 };
 use crate::domain::push::Operation;
 use crate::domain::revision::Target;
@@ -74,6 +74,15 @@ async fn what_is_asked_again_and_again_is_answered_from_an_index() {
     for (query, index) in queries {
         assert_follows(&store, query, index).await;
     }
+}
+
+#[tokio::test]
+async fn what_was_accepted_last_is_found_by_the_log_of_its_device() {
+    let (store, _directory) = empty().await;
+    let backend = store.reader().handle().db.get_database_backend();
+    let query = confirmations::newest_accepted(&[SubscriptionId::generate()], Time(1));
+    let index = "deliveries_by_device (device_key=? AND id>?)";
+    assert_follows(&store, backend.build(&query), index).await;
 }
 
 #[tokio::test]

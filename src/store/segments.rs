@@ -14,6 +14,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
+use std::collections::HashMap;
 
 /// One by the caller's id.
 pub async fn find(
@@ -29,6 +30,15 @@ pub async fn find(
 pub async fn by_key(on: &impl On, key: SegmentKey) -> Result<Option<Segment>> {
     let query = Entity::find_by_id(key.0).filter(Column::DeletedAt.is_null());
     query.one(&on.handle().db).await?.map(Segment::try_from).transpose()
+}
+
+/// The caller's ids of several by their keys. At most a thousand at once.
+pub async fn names(on: &impl On, keys: &[SegmentKey]) -> Result<HashMap<SegmentKey, String>> {
+    let query = Entity::find()
+        .filter(Column::Key.is_in(keys.iter().map(|key| key.0)))
+        .filter(Column::DeletedAt.is_null());
+    let rows = query.all(&on.handle().db).await?;
+    Ok(rows.into_iter().map(|row| (SegmentKey(row.key), row.segment_id)).collect())
 }
 
 /// One by the caller's id, so that nobody else changes it before this transaction has ended: its versions are in the

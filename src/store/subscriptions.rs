@@ -1,6 +1,6 @@
 //! Subscriptions: activity runs on devices.
 
-pub use super::members::{Member, members, to_look_at};
+pub use super::members::{Member, member, members, to_look_at};
 pub use super::progress::{Progress, RouteProgress, progress};
 pub use super::targets::matching;
 

@@ -3,8 +3,9 @@
 use super::codes::Code;
 use super::entity::token::{Column, Entity};
 use super::on::On;
-use crate::domain::ids::{AppId, DeviceKey, TokenId, WorkspaceId};
+use crate::domain::ids::{AppId, DeviceKey, SubscriptionId, TokenId, WorkspaceId};
 use crate::domain::push::Environment;
+use crate::domain::subscription::Subscription;
 use crate::domain::token::{Token, TokenKind};
 use crate::error::Result;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
@@ -77,6 +78,32 @@ pub(super) async fn start_tokens_of(
         query = query.filter(Column::Environment.eq(environment.code()));
     }
     best(on, query).await
+}
+
+/// Of each of these the good token that its updates go by. At most a thousand at once.
+pub async fn of_subscriptions(
+    on: &impl On,
+    rows: &[&Subscription],
+) -> Result<HashMap<SubscriptionId, Token>> {
+    let (by_device, by_card): (Vec<&Subscription>, Vec<&Subscription>) =
+        rows.iter().copied().partition(|row| row.place.route.shares_token());
+    let ids: Vec<TokenId> = by_card.iter().filter_map(|row| row.card.token).collect();
+    let cards: HashMap<TokenId, Token> =
+        get_many(on, &ids).await?.into_iter().map(|token| (token.id, token)).collect();
+    let of_card = |row: &&Subscription| cards.get(&row.card.token?).map(|t| (row.id, t.clone()));
+    let mut found: HashMap<SubscriptionId, Token> = by_card.iter().filter_map(of_card).collect();
+    found.retain(|_, token| token.is_good());
+    if by_device.is_empty() {
+        return Ok(found);
+    }
+    let query = Entity::find()
+        .filter(Column::DeviceKey.is_in(by_device.iter().map(|row| row.device.0)))
+        .filter(Column::Kind.is_in(TokenKind::FCM.map(Code::code)))
+        .filter(Column::InvalidAt.is_null());
+    let devices = best(on, query).await?;
+    let of_device = |row: &&Subscription| devices.get(&row.device).map(|t| (row.id, t.clone()));
+    found.extend(by_device.iter().filter_map(of_device));
+    Ok(found)
 }
 
 /// Per device its good token for ordinary notifications of Apple's, in one world.

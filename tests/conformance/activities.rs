@@ -14,7 +14,7 @@ use tidings::store::expansions;
 use tidings::store::revisions::{self, AlertSpan};
 
 fn alert(title: &str) -> Alert {
-    Alert { title: title.to_owned(), body: "It boards now.".to_owned(), ..Alert::default() }
+    Alert { title: title.into(), body: "It boards now.".into(), ..Alert::default() }
 }
 
 pub(crate) async fn every_field_of_an_activity_comes_back(world: World) {

@@ -9,6 +9,7 @@ use tidings::domain::ids::{ApiKeyId, AppId, CredentialId, WorkspaceId};
 use tidings::domain::platform::{Build, DataKeys};
 use tidings::domain::push::{Alert, Environment};
 use tidings::domain::tenant::{ApiKey, App, Scope, SealedCredential, Signer, Workspace};
+use tidings::domain::words::Words;
 use tidings::error::Reason;
 use tidings::secrets::Sealed;
 use tidings::store::activities::{self, ActivityFilter};
@@ -208,9 +209,9 @@ pub(crate) async fn activity_types_are_put_listed_and_deleted(world: World) {
         id_attribute: "id".to_owned(),
         run_attribute: "run".to_owned(),
         default_alert: Alert {
-            title: "Flight".to_owned(),
-            subtitle: "\"TK1983\"".to_owned(),
-            body: "It flies.".to_owned(),
+            title: "Flight".into(),
+            subtitle: "\"TK1983\"".into(),
+            body: Words::Localized { key: "FLIES".to_owned(), args: vec!["TK\"1983".to_owned()] },
             sound: "default".to_owned(),
         },
         join: Join::Open,

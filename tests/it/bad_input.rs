@@ -8,10 +8,10 @@ use crate::harness::World;
 use crate::tables::{Tables, at_rest};
 use std::fmt::Debug;
 use tidings::proto::v1::{
-    ApplyActivityRequest, Audience, DeleteActivityRequest, DevicePreference, Dismissal, Fallback,
-    GetActivityRequest, GetDeviceRequest, ListActivitiesRequest, ListDeliveriesRequest,
-    ListDevicesRequest, ListSubscriptionsRequest, RegisterTokenRequest, StartActivityRequest,
-    Target, UpdateActivityRequest, WatchActivityRequest,
+    ApplyActivityRequest, Audience, DeleteActivityRequest, DevicePreference, Dismissal,
+    ExplainDeliveryRequest, Fallback, GetActivityRequest, GetDeviceRequest, ListActivitiesRequest,
+    ListDeliveriesRequest, ListDevicesRequest, ListSubscriptionsRequest, RegisterTokenRequest,
+    StartActivityRequest, Target, UpdateActivityRequest, WatchActivityRequest,
 };
 use tonic::Code;
 
@@ -227,6 +227,17 @@ async fn ids_are_any_text_of_1_to_256_bytes_without_control_characters() {
     bench.wrong(&["activity_id"], bench.caller.find("").await).await;
     let request = WatchActivityRequest::default();
     bench.wrong(&["activity_id"], bench.caller.activities().watch_activity(request).await).await;
+    let nobody = ExplainDeliveryRequest::default();
+    let nobody = bench.caller.activities().explain_delivery(nobody).await;
+    bench.wrong(&["activity_id", "device_id"], nobody).await;
+    let both = ExplainDeliveryRequest {
+        activity_id: ACTIVE.to_owned(),
+        device_id: DEVICE.to_owned(),
+        contact_key: "a\nb".to_owned(),
+        ..ExplainDeliveryRequest::default()
+    };
+    let both = bench.caller.activities().explain_delivery(both).await;
+    bench.wrong(&["contact_key", "contact_key"], both).await;
 
     let fits = "ü".repeat(128);
     for id in ["ayse@example.com", "航班 1711 ✈", "a/b?c=d%00'\";--", " ", "..", &fits] {

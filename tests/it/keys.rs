@@ -12,13 +12,13 @@ use tidings::proto::v1::stream_updates_response::Result as Answer;
 use tidings::proto::v1::{
     ActivityType, AddMembersRequest, CreateActivityTypeRequest, CreateApiKeyRequest,
     CreateAppRequest, CreateChannelRequest, CreateSegmentRequest, CreateWorkspaceRequest,
-    DeleteApiKeyRequest, DeleteChannelRequest, ExportDeliveriesRequest, GetActivityRequest,
-    GetChannelRequest, GetDeliveryStatsRequest, GetDeviceRequest, GetSegmentRequest,
-    ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest, ListAppsRequest,
-    ListChannelsRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
-    ListMembersRequest, ListSegmentsRequest, ListSubscriptionsRequest, ListWorkspacesRequest,
-    RemoveMembersRequest, ReportActivityStateRequest, RevokeTokenRequest, SegmentKind,
-    StreamUpdatesRequest, WatchActivityRequest,
+    DeleteApiKeyRequest, DeleteChannelRequest, ExplainDeliveryRequest, ExportDeliveriesRequest,
+    GetActivityRequest, GetChannelRequest, GetDeliveryStatsRequest, GetDeviceRequest,
+    GetSegmentRequest, ListActivitiesRequest, ListActivityTypesRequest, ListApiKeysRequest,
+    ListAppsRequest, ListChannelsRequest, ListCredentialsRequest, ListDeliveriesRequest,
+    ListDevicesRequest, ListMembersRequest, ListSegmentsRequest, ListSubscriptionsRequest,
+    ListWorkspacesRequest, RemoveMembersRequest, ReportActivityStateRequest, RevokeTokenRequest,
+    SegmentKind, StreamUpdatesRequest, WatchActivityRequest,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -30,12 +30,18 @@ async fn reading_activities(caller: &Caller) -> Vec<tonic::Result<()>> {
     let activity_id = ACTIVE.to_owned();
     let get = GetActivityRequest { activity_id: activity_id.clone() };
     let watch = WatchActivityRequest { activity_id: activity_id.clone() };
+    let explain = ExplainDeliveryRequest {
+        activity_id: activity_id.clone(),
+        device_id: DEVICE.to_owned(),
+        ..ExplainDeliveryRequest::default()
+    };
     let who = ListSubscriptionsRequest { activity_id, ..ListSubscriptionsRequest::default() };
     vec![
         activities.get_activity(get).await.map(drop),
         activities.list_activities(ListActivitiesRequest::default()).await.map(drop),
         activities.list_subscriptions(who).await.map(drop),
         activities.watch_activity(watch).await.map(drop),
+        activities.explain_delivery(explain).await.map(drop),
         caller.types().list_activity_types(ListActivityTypesRequest::default()).await.map(drop),
     ]
 }

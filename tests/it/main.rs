@@ -16,12 +16,14 @@ mod databases;
 mod declare;
 mod delivery;
 mod devices;
+mod explain;
 mod flight;
 mod google;
 mod harness;
 mod keys;
 mod lifetimes;
 mod lists;
+mod localised;
 #[cfg(feature = "postgres-tests")]
 mod outages;
 mod repeats;

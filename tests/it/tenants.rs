@@ -8,11 +8,12 @@ use crate::harness::{World, shows};
 use crate::tables::at_rest;
 use tidings::proto::v1::{
     ApnsEnvironment, Audience, CreateAppRequest, CreateWorkspaceRequest, DeleteActivityRequest,
-    DeleteAppRequest, DeleteCredentialRequest, DeleteDeviceRequest, ExportDeliveriesRequest,
-    GetActivityRequest, GetAppRequest, GetDeliveryStatsRequest, GetDeviceRequest,
-    ListActivitiesRequest, ListCredentialsRequest, ListDeliveriesRequest, ListDevicesRequest,
-    ListSubscriptionsRequest, Platform, RegisterTokenRequest, ReportActivityStateRequest,
-    RevokeTokenRequest, StartActivityRequest, SyncDeviceRequest, Target, WatchActivityRequest,
+    DeleteAppRequest, DeleteCredentialRequest, DeleteDeviceRequest, ExplainDeliveryRequest,
+    ExportDeliveriesRequest, GetActivityRequest, GetAppRequest, GetDeliveryStatsRequest,
+    GetDeviceRequest, ListActivitiesRequest, ListCredentialsRequest, ListDeliveriesRequest,
+    ListDevicesRequest, ListSubscriptionsRequest, Platform, RegisterTokenRequest,
+    ReportActivityStateRequest, RevokeTokenRequest, StartActivityRequest, SyncDeviceRequest,
+    Target, WatchActivityRequest,
 };
 use tonic::{Code, Response};
 
@@ -79,6 +80,12 @@ async fn what_is_another_workspaces_is_not_there() {
     absent(activities.watch_activity(WatchActivityRequest { activity_id: id() }).await);
     let request = ListSubscriptionsRequest { activity_id: id(), ..Default::default() };
     absent(activities.list_subscriptions(request).await);
+    let request = ExplainDeliveryRequest {
+        activity_id: id(),
+        device_id: DEVICE.to_owned(),
+        ..Default::default()
+    };
+    absent(activities.explain_delivery(request).await);
     let request = SyncDeviceRequest { device_id: DEVICE.to_owned(), ..Default::default() };
     absent(devices.sync_device(request).await);
     let request = DeleteDeviceRequest { device_id: DEVICE.to_owned(), ..Default::default() };

@@ -183,11 +183,8 @@ impl World<'_> {
     }
 
     fn presentation(&mut self, alerts: usize) -> Presentation {
-        let alert = || Alert {
-            title: "Flight".to_owned(),
-            body: "Boarding".to_owned(),
-            ..Alert::default()
-        };
+        let alert =
+            || Alert { title: "Flight".into(), body: "Boarding".into(), ..Alert::default() };
         let soon = self.now() + Duration::from_secs(20);
         Presentation {
             alert: self.random.percent(alerts).then(alert),

@@ -59,7 +59,8 @@ pub async fn close_claim(tx: &Tx, closing: &Closing, present: Present) -> Result
     }
     close::give_up(&mut rows, &closing.lost, (&mut change, present.now));
     let members: Vec<&Subscription> = rows.values().collect();
-    let wanted = load::wanted(tx, &shard, &activity, (&members, present.now)).await?;
+    let members_now = (members.as_slice(), present.now);
+    let wanted = store::wanted::of_members(tx, &shard, &activity, members_now).await?;
     if let Some(wanted) = &wanted {
         for row in rows.values_mut() {
             row.look_at = plan::look_at(row, &shard, wanted, present);

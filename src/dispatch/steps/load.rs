@@ -1,24 +1,22 @@
 //! Loads a claimed shard and asks `domain` what each member needs.
 
 use crate::clock::Time;
-use crate::domain::activity::{Activity, State::Expired};
+use crate::domain::activity::Activity;
 use crate::domain::activity_type::ActivityType;
 use crate::domain::close::Lost;
+use crate::domain::decide::{self, Decision, Tokens};
 use crate::domain::ids::{ShardId, SubscriptionId};
-use crate::domain::plan::{self, Kind, Next, Plan, Present, Wanted};
+use crate::domain::plan::{Plan, Present, Wanted};
 use crate::domain::revision::Number;
 use crate::domain::shard::Shard;
-use crate::domain::subscription::{State, Subscription};
+use crate::domain::subscription::Subscription;
 use crate::domain::tenant::App;
 use crate::domain::token::Token;
 use crate::error::{Error, Result};
-use crate::store::revisions::AlertSpan;
 use crate::store::subscriptions::Member;
 use crate::store::{self, On};
 use std::time::Duration;
 
-/// How many alerts of a run are looked at; older ones are superseded anyway.
-const ALERTS_MAX: u64 = 16;
 /// A shard of which nothing is marked yet is looked at again after this.
 const UNMARKED_PAUSE: Duration = Duration::from_secs(2);
 /// A shard never has more members than this.
@@ -83,7 +81,7 @@ pub async fn load(reader: &impl On, shard: ShardId, present: Present) -> Result<
         return Ok(Loaded::Postponed(present.now + UNMARKED_PAUSE));
     };
     let behind = shard.delivered < newest;
-    if let Some(until) = postponed(&shard, present).filter(|_| behind) {
+    if let Some(until) = decide::postponed(&shard, behind, present) {
         return Ok(Loaded::Postponed(until));
     }
     let members = if behind {
@@ -92,8 +90,9 @@ pub async fn load(reader: &impl On, shard: ShardId, present: Present) -> Result<
         store::subscriptions::to_look_at(reader, &shard, present.now, MEMBERS_MAX).await?
     };
     let subscriptions: Vec<&Subscription> = members.iter().map(|m| &m.subscription).collect();
-    let Some(wanted) = wanted(reader, &shard, &activity, (&subscriptions, present.now)).await?
-    else {
+    let members_now = (subscriptions.as_slice(), present.now);
+    let wanted = store::wanted::of_members(reader, &shard, &activity, members_now).await?;
+    let Some(wanted) = wanted else {
         return Ok(Loaded::Gone);
     };
     let app = store::apps::find(reader, shard.workspace, shard.place.app).await?;
@@ -118,81 +117,31 @@ pub async fn load(reader: &impl On, shard: ShardId, present: Present) -> Result<
     Ok(Loaded::Work(Box::new(work)))
 }
 
-/// What the run wants, as far as the activity is marked; none where nothing is.
-pub(super) async fn wanted(
-    on: &impl On,
-    shard: &Shard,
-    activity: &Activity,
-    (members, now): (&[&Subscription], Time),
-) -> Result<Option<Wanted>> {
-    let (key, run, up_to) = (activity.key, shard.place.run, activity.marked_revision);
-    let newest = store::revisions::newest_for_everyone(on, key, run, up_to).await?;
-    let Some(newest) = newest else { return Ok(None) };
-    let mut others = store::revisions::with_live_alert(
-        on,
-        &AlertSpan { activity: key, run, up_to },
-        now,
-        ALERTS_MAX,
-    )
-    .await?;
-    let mut targeted: Vec<Number> = Vec::new();
-    for member in members {
-        let starts = member.state == State::PendingStart;
-        let had = if starts { 0 } else { member.alerted.max(member.delivered(shard)) };
-        targeted.push(member.targeted.wanted(newest.number));
-        targeted.extend(Some(member.targeted.alert).filter(|alert| *alert > had));
-    }
-    targeted.sort_unstable();
-    targeted.dedup();
-    targeted.retain(|number| *number != newest.number);
-    others.extend(store::revisions::get_many(on, key, &targeted).await?);
-    let has_expired = activity.state == Expired && activity.run == run;
-    let deliver_for = activity.deliver_for;
-    Ok(Some(Wanted { run, newest, others, deliver_for, has_expired }))
-}
-
 async fn newest(on: &impl On, shard: &Shard, activity: &Activity) -> Result<Option<Number>> {
     let (key, run, up_to) = (activity.key, shard.place.run, activity.marked_revision);
     let newest = store::revisions::newest_for_everyone(on, key, run, up_to).await?;
     Ok(newest.map(|revision| revision.number))
 }
 
-/// A shard that is behind waits as a whole until the clock has passed the stamp that its members have in common.
-fn postponed(shard: &Shard, present: Present) -> Option<Time> {
-    let free = plan::free_at(shard.last_stamp, present);
-    (free > present.now).then_some(free)
-}
-
 impl Work {
     fn plan(&mut self, member: Member, present: Present) {
-        let subscription = member.subscription;
-        let (id, version) = (subscription.id, subscription.version);
-        let plan = match plan::next(&subscription, &self.shard, &self.wanted, present) {
-            Next::Nothing | Next::Wait(_) => return,
-            Next::Over => return self.lost.push((id, version, Lost::Run)),
-            Next::TooLate => return self.lost.push((id, version, Lost::Moment)),
-            Next::NoToken => return self.lost.push((id, version, Lost::Patience)),
-            Next::Send(plan) => plan,
+        let Member { subscription, device, .. } = member;
+        let tokens = Tokens {
+            card: member.token,
+            second: member.second_token,
+            start: member.start_token,
+            notification: member.notification_token,
         };
-        let token = match plan.kind {
-            _ if self.shard.place.route.shares_token() => member.start_token,
-            Kind::Start => member.start_token,
-            Kind::Update | Kind::End => member.token,
-            Kind::CloseSecond => member.second_token,
-            Kind::Fallback => member.notification_token,
-        };
-        let token =
-            token.filter(|_| plan.kind != Kind::Fallback || member.device.shows_notifications());
-        let Some(token) = token.filter(Token::is_good) else {
-            let lost = match plan.kind {
-                Kind::CloseSecond => Lost::SecondToken,
-                Kind::Fallback => Lost::FallbackToken,
-                Kind::Start | Kind::Update | Kind::End => Lost::Token,
-            };
-            return self.lost.push((id, version, lost));
-        };
-        let takes_input_push_token = member.device.takes_input_push_token();
-        let plan = Plan { token: Some(token.id), ..plan };
-        self.planned.push(Planned { plan, subscription, token, takes_input_push_token });
+        let whom = (&subscription, &device);
+        match decide::decide(whom, &self.shard, &self.wanted, tokens, present) {
+            Decision::Nothing | Decision::Wait(_) => {}
+            Decision::GiveUp(_, lost) => {
+                self.lost.push((subscription.id, subscription.version, lost));
+            }
+            Decision::Send(plan, token) => {
+                let takes_input_push_token = device.takes_input_push_token();
+                self.planned.push(Planned { plan, subscription, token, takes_input_push_token });
+            }
+        }
     }
 }

@@ -180,13 +180,12 @@ impl Notification<'_> {
     /// The body.
     pub fn build(&self) -> Bytes {
         let words = [
-            ("title", &self.alert.title),
-            ("subtitle", &self.alert.subtitle),
-            ("body", &self.alert.body),
+            (&self.alert.title, ["title", "title-loc-key", "title-loc-args"]),
+            (&self.alert.subtitle, ["subtitle", "subtitle-loc-key", "subtitle-loc-args"]),
+            (&self.alert.body, ["body", "loc-key", "loc-args"]),
         ];
-        let words = words.into_iter().filter(|(_, text)| !text.is_empty());
         let alert: Map<String, Value> =
-            words.map(|(key, text)| (key.to_owned(), text.as_str().into())).collect();
+            words.into_iter().flat_map(|(words, names)| words.members(names)).collect();
         let sound = (!self.alert.sound.is_empty()).then_some(self.alert.sound.as_str());
         let aps = [
             ("alert", Some(Value::Object(alert))),
@@ -261,17 +260,15 @@ fn quoted(text: &str) -> serde_json::Value {
     serde_json::Value::from(text)
 }
 
-/// Writes nothing for an alert without words: Apple's phones refuse an empty one.
+/// Writes nothing for an alert without words: Apple's phones refuse an empty one. Localised words are an object in the
+/// place of the text, otherwise than in an ordinary notification.
 fn write_alert(alert: &Alert, out: &mut String) {
-    let members = [
-        ("title", &alert.title),
-        ("subtitle", &alert.subtitle),
-        ("body", &alert.body),
-        ("sound", &alert.sound),
-    ];
+    let words = [("title", &alert.title), ("subtitle", &alert.subtitle), ("body", &alert.body)];
+    let words = words.into_iter().filter(|(_, words)| !words.is_empty());
+    let sound = (!alert.sound.is_empty()).then(|| ("sound", quoted(&alert.sound)));
     let mut separator = ",\"alert\":{";
-    for (key, text) in members.into_iter().filter(|(_, text)| !text.is_empty()) {
-        let _ = write!(out, "{separator}\"{key}\":{}", quoted(text));
+    for (key, value) in words.map(|(key, words)| (key, words.json())).chain(sound) {
+        let _ = write!(out, "{separator}\"{key}\":{value}");
         separator = ",";
     }
     if separator == "," {

@@ -9,6 +9,7 @@ use crate::clock::Time;
 use crate::domain::content::Content;
 use crate::domain::platform::DataKeys;
 use crate::domain::push::{Alert, Operation};
+use crate::domain::words::Words;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -26,6 +27,11 @@ pub const START_TTL: Duration = Duration::from_hours(1);
 pub const END_TTL: Duration = Duration::from_hours(4);
 /// The longest that Google keeps anything.
 const TTL_MAX: Duration = Duration::from_hours(28 * 24);
+
+/// The names of words: plain, by their key, and the arguments of that. Google's, which the app's alert has too.
+const TITLE: [&str; 3] = ["title", "title_loc_key", "title_loc_args"];
+const SUBTITLE: [&str; 3] = ["subtitle", "subtitle_loc_key", "subtitle_loc_args"];
+const BODY: [&str; 3] = ["body", "body_loc_key", "body_loc_args"];
 
 const _: () = assert!(UPDATE_TTL.as_secs() <= END_TTL.as_secs());
 const _: () = assert!(DATA_BYTES_MAX == super::apns::BODY_BYTES_MAX, "one limit for both");
@@ -188,17 +194,25 @@ impl Notification<'_> {
         if !self.alert.sound.is_empty() {
             own.insert("sound".into(), self.alert.sound.as_str().into());
         }
+        // Keys are of Android alone, plain words of every system.
+        let mut plain = Map::new();
+        for (words, names) in [(&self.alert.title, TITLE), (&self.alert.body, BODY)] {
+            let into = if matches!(words, Words::Plain(_)) { &mut plain } else { &mut own };
+            into.extend(words.members(names));
+        }
         android.insert("notification".into(), own.into());
-        let message = json!({
-            "notification": { "title": self.alert.title, "body": self.alert.body },
-            "data": {
-                "tidings_activity_id": self.activity_id,
-                "tidings_run": self.run.to_string(),
-                "tidings_message_id": self.message_id,
-            },
-            "android": android,
+        let data = json!({
+            "tidings_activity_id": self.activity_id,
+            "tidings_run": self.run.to_string(),
+            "tidings_message_id": self.message_id,
         });
-        Bytes::from(message.to_string())
+        let mut message = Map::new();
+        if !plain.is_empty() {
+            message.insert("notification".into(), plain.into());
+        }
+        message.insert("data".into(), data);
+        message.insert("android".into(), android.into());
+        Bytes::from(Value::Object(message).to_string())
     }
 }
 
@@ -232,17 +246,12 @@ fn android(ttl: Duration) -> Map<String, Value> {
 
 /// Nothing for an alert without words.
 fn alert_json(alert: &Alert) -> Option<String> {
-    let members = [
-        ("title", &alert.title),
-        ("subtitle", &alert.subtitle),
-        ("body", &alert.body),
-        ("sound", &alert.sound),
-    ];
-    let members: Map<String, Value> = members
-        .into_iter()
-        .filter(|(_, text)| !text.is_empty())
-        .map(|(key, text)| (key.to_owned(), text.as_str().into()))
-        .collect();
+    let words = [(&alert.title, TITLE), (&alert.subtitle, SUBTITLE), (&alert.body, BODY)];
+    let mut members: Map<String, Value> =
+        words.into_iter().flat_map(|(words, names)| words.members(names)).collect();
+    if !alert.sound.is_empty() {
+        members.insert("sound".to_owned(), alert.sound.as_str().into());
+    }
     (!members.is_empty()).then(|| Value::Object(members).to_string())
 }
 

@@ -8,7 +8,9 @@ use crate::domain::update::Dismissal;
 use crate::error::Result;
 use crate::grpc::convert::activity::read_latest_only;
 use crate::grpc::convert::content::{self, Forms};
-use crate::grpc::convert::push::{read_alert, read_alert_expiry, read_fallback, read_priority};
+use crate::grpc::convert::push::{
+    has_words, read_alert, read_alert_expiry, read_fallback, read_priority,
+};
 use crate::grpc::validate::{ID_BYTES_MAX, LIST_MAX, Violations};
 use crate::proto::v1;
 use crate::service::activities::{ApplyAsked, EndAsked, StartAsked, UpdateAsked};
@@ -28,8 +30,7 @@ pub(super) fn apply(request: &v1::ApplyActivityRequest) -> Result<ApplyAsked> {
     if request.activity_id.is_empty() {
         violations.add("activity_id", "is missing");
     }
-    let says_nothing = |alert: &v1::Alert| alert.title.is_empty() && alert.body.is_empty();
-    if request.alert.as_ref().is_some_and(says_nothing) {
+    if request.alert.as_ref().is_some_and(|alert| !has_words(alert)) {
         violations.add("alert", "needs a title or a body");
     }
     let observed_at = violations.time("observed_time", request.observed_time.as_ref());

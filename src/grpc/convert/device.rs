@@ -5,21 +5,13 @@ use super::time;
 use crate::domain::device::{Device, FormFactor};
 use crate::domain::platform::Platform;
 use crate::domain::push::Environment;
-use crate::domain::token::{Token, TokenKind};
+use crate::domain::token::TokenKind;
 use crate::proto::v1;
+use crate::service::devices::{DeviceSeen, TokenSeen};
 use std::fmt::Write as _;
 
 /// How much of a fingerprint is shown: enough to tell tokens apart.
 const FINGERPRINT_BYTES_SHOWN: usize = 4;
-
-/// What an update token updates.
-#[derive(Clone, Debug, Default)]
-pub struct Updates {
-    /// The caller's id.
-    pub activity_id: String,
-    /// The run.
-    pub run: i64,
-}
 
 /// A device with those of its tokens that are given.
 pub fn device(device: &Device, tokens: Vec<v1::Token>) -> v1::Device {
@@ -46,8 +38,16 @@ pub fn device(device: &Device, tokens: Vec<v1::Token>) -> v1::Device {
     }
 }
 
+/// A device with all of its tokens.
+pub fn device_with_tokens(seen: &DeviceSeen) -> v1::Device {
+    let tokens = seen.tokens.iter().map(token);
+    device(&seen.device, tokens.collect())
+}
+
 /// A token without its value.
-pub fn token(token: &Token, updates: Updates) -> v1::Token {
+fn token(seen: &TokenSeen) -> v1::Token {
+    let token = &seen.token;
+    let (activity_id, run) = seen.updates.clone().unwrap_or_default();
     let (invalid_time, invalid_reason) = match &token.invalid {
         Some((at, reason)) => (Some(time::to_proto(*at)), reason.clone()),
         None => (None, String::new()),
@@ -56,13 +56,15 @@ pub fn token(token: &Token, updates: Updates) -> v1::Token {
         kind: token_kind(token.kind).into(),
         environment: world(token.kind.platform(), token.environment).into(),
         activity_type: token.activity_type.clone(),
-        activity_id: updates.activity_id,
-        run: updates.run,
+        activity_id,
+        run,
         fingerprint: shown(token.fingerprint),
         token_time: Some(time::to_proto(token.token_time)),
         register_time: Some(time::to_proto(token.registered_at)),
         invalid_time,
         invalid_reason,
+        doubt_time: token.doubted_at.map(time::to_proto),
+        confirm_time: Some(time::to_proto(seen.confirmed_at)),
     }
 }
 

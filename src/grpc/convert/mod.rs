@@ -9,6 +9,8 @@ pub mod channel;
 pub mod content;
 pub mod delivery;
 pub mod device;
+pub mod explanation;
 pub mod push;
 pub mod subscription;
 pub mod time;
+mod words;

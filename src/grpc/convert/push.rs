@@ -1,5 +1,6 @@
 //! Alerts, priorities, environments, operations.
 
+use super::words;
 use crate::clock::Time;
 use crate::domain::push::{Alert, Environment, Operation, Priority};
 use crate::grpc::validate::Violations;
@@ -11,22 +12,48 @@ const SOUND_BYTES_MAX: usize = 128;
 
 /// The words of an alert.
 pub fn read_alert(field: &str, alert: &v1::Alert, violations: &mut Violations) -> Alert {
-    violations.length(&format!("{field}.title"), &alert.title, 0..=TITLE_BYTES_MAX);
-    violations.length(&format!("{field}.subtitle"), &alert.subtitle, 0..=TITLE_BYTES_MAX);
-    violations.length(&format!("{field}.body"), &alert.body, 0..=BODY_BYTES_MAX);
+    let title = words::Given {
+        field: format!("{field}.title"),
+        text: (&alert.title, TITLE_BYTES_MAX),
+        key: &alert.title_loc_key,
+        args: &alert.title_loc_args,
+    };
+    let subtitle = words::Given {
+        field: format!("{field}.subtitle"),
+        text: (&alert.subtitle, TITLE_BYTES_MAX),
+        key: &alert.subtitle_loc_key,
+        args: &alert.subtitle_loc_args,
+    };
+    let body = words::Given {
+        field: format!("{field}.body"),
+        text: (&alert.body, BODY_BYTES_MAX),
+        key: &alert.body_loc_key,
+        args: &alert.body_loc_args,
+    };
+    let [title, subtitle, body] = [title, subtitle, body].map(|words| words.read(violations));
     violations.text(&format!("{field}.sound"), &alert.sound, 0..=SOUND_BYTES_MAX);
-    Alert {
-        title: alert.title.clone(),
-        subtitle: alert.subtitle.clone(),
-        body: alert.body.clone(),
-        sound: alert.sound.clone(),
-    }
+    Alert { title, subtitle, body, sound: alert.sound.clone() }
+}
+
+/// It has a title or a body, plain or by its key.
+pub fn has_words(alert: &v1::Alert) -> bool {
+    let words = [&alert.title, &alert.title_loc_key, &alert.body, &alert.body_loc_key];
+    words.into_iter().any(|text| !text.is_empty())
 }
 
 /// The words of an ordinary notification.
 pub fn read_fallback(words: &v1::Fallback, violations: &mut Violations) -> Alert {
-    let v1::Fallback { title, body, sound } = words.clone();
-    let alert = v1::Alert { title, body, sound, ..v1::Alert::default() };
+    let words = words.clone();
+    let alert = v1::Alert {
+        title: words.title,
+        title_loc_key: words.title_loc_key,
+        title_loc_args: words.title_loc_args,
+        body: words.body,
+        body_loc_key: words.body_loc_key,
+        body_loc_args: words.body_loc_args,
+        sound: words.sound,
+        ..v1::Alert::default()
+    };
     read_alert("fallback", &alert, violations)
 }
 
@@ -41,9 +68,26 @@ pub fn read_alert_expiry(
 
 /// An alert without an expiry, as a type has it; none where it says nothing.
 pub fn alert(alert: &Alert) -> Option<v1::Alert> {
+    if *alert == Alert::default() {
+        return None;
+    }
     let Alert { title, subtitle, body, sound } = alert.clone();
-    let nothing = [&title, &subtitle, &body, &sound].iter().all(|text| text.is_empty());
-    (!nothing).then_some(v1::Alert { title, subtitle, body, sound, expire_time: None })
+    let (title, title_loc_key, title_loc_args) = words::parts(title);
+    let (subtitle, subtitle_loc_key, subtitle_loc_args) = words::parts(subtitle);
+    let (body, body_loc_key, body_loc_args) = words::parts(body);
+    Some(v1::Alert {
+        title,
+        subtitle,
+        body,
+        sound,
+        expire_time: None,
+        title_loc_key,
+        title_loc_args,
+        subtitle_loc_key,
+        subtitle_loc_args,
+        body_loc_key,
+        body_loc_args,
+    })
 }
 
 /// None is the default of the call.

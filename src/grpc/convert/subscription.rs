@@ -101,6 +101,8 @@ pub fn subscription(seen: &Seen) -> v1::Subscription {
         retry_time: row.exception.and_then(|e| e.retry_at).map(time::to_proto),
         create_time: Some(time::to_proto(row.created_at)),
         update_time: Some(time::to_proto(row.updated_at)),
+        token_register_time: seen.token.map(|token| time::to_proto(token.registered_at)),
+        token_confirm_time: seen.token.map(|token| time::to_proto(token.confirmed_at)),
     }
 }
 

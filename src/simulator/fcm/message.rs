@@ -53,9 +53,18 @@ pub(crate) enum Target {
 /// What the system shows of a message that has a notification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Notice {
-    pub(crate) title: String,
-    pub(crate) body: String,
+    pub(crate) title: Said,
+    pub(crate) body: Said,
     pub(crate) tag: String,
+}
+
+/// Words of a notification.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// As they are.
+    Plain(String),
+    /// By a key of the app's strings, with its arguments.
+    ByKey(String, Vec<String>),
 }
 
 /// Which keys of `data` are refused.
@@ -160,12 +169,13 @@ impl Message {
     fn overlay(&mut self, own: Option<&Object<'_>>) -> Result<(), Refusal> {
         let Some(own) = own.map(notice).transpose()? else { return Ok(()) };
         let all = self.notice.get_or_insert_default();
-        for (old, new) in
-            [(&mut all.title, own.title), (&mut all.body, own.body), (&mut all.tag, own.tag)]
-        {
-            if !new.is_empty() {
+        for (old, new) in [(&mut all.title, own.title), (&mut all.body, own.body)] {
+            if new.bytes() > 0 {
                 *old = new;
             }
+        }
+        if !own.tag.is_empty() {
+            all.tag = own.tag;
         }
         Ok(())
     }
@@ -177,7 +187,7 @@ impl Message {
         }
         let data: usize = self.data.iter().map(|(key, value)| key.len() + value.len()).sum();
         let notice = self.notice.as_ref();
-        let notice = notice.map_or(0, |notice| notice.title.len() + notice.body.len());
+        let notice = notice.map_or(0, |notice| notice.title.bytes() + notice.body.bytes());
         let max = match self.target {
             Target::Registration { .. } => PAYLOAD_BYTES_MAX,
             Target::Topics => TOPIC_PAYLOAD_BYTES_MAX,
@@ -247,7 +257,33 @@ fn is_condition(text: &str) -> bool {
 
 fn notice(notification: &Object<'_>) -> Result<Notice, Refusal> {
     let text = |name: &str| notification.string(name).map(Option::unwrap_or_default);
-    Ok(Notice { title: text("title")?, body: text("body")?, tag: text("tag")? })
+    // Only a notification for Android has keys.
+    let said = |plain: &str, key: &str, args: &str| {
+        let args = notification.list(args)?;
+        Ok(match notification.string(key)? {
+            Some(key) if !key.is_empty() => Said::ByKey(key, args),
+            _ => Said::Plain(text(plain)?),
+        })
+    };
+    let title = said("title", "title_loc_key", "title_loc_args")?;
+    let body = said("body", "body_loc_key", "body_loc_args")?;
+    Ok(Notice { title, body, tag: text("tag")? })
+}
+
+impl Said {
+    /// What counts against the limit.
+    fn bytes(&self) -> usize {
+        match self {
+            Said::Plain(text) => text.len(),
+            Said::ByKey(key, args) => key.len() + args.iter().map(String::len).sum::<usize>(),
+        }
+    }
+}
+
+impl Default for Said {
+    fn default() -> Self {
+        Said::Plain(String::new())
+    }
 }
 
 /// True for a message that wakes the phone. Libraries send the word in lower case.

@@ -20,7 +20,7 @@ mod schema;
 mod tests;
 
 pub use message::ReservedKeys;
-pub(crate) use message::{Message, Notice};
+pub(crate) use message::{Message, Notice, Said};
 pub use quota::Limits;
 
 use super::Config;

@@ -72,6 +72,21 @@ impl<'a> Object<'a> {
         self.value(name).map(|value| Object::read(value, &self.path(name), known)).transpose()
     }
 
+    /// A list of strings.
+    pub(super) fn list(&self, name: &str) -> Result<Vec<String>, Refusal> {
+        let path = self.path(name);
+        let members = match self.value(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(members)) => members,
+            Some(other) => return Err(Refusal::mistyped(&path, "TYPE_STRING", other)),
+        };
+        let texts = members.iter().enumerate().map(|(index, value)| match value {
+            Value::String(text) => Ok(text.clone()),
+            other => Err(Refusal::mistyped(&format!("{path}[{index}]"), "TYPE_STRING", other)),
+        });
+        texts.collect()
+    }
+
     /// A map of strings, in the order in which it was sent.
     pub(super) fn strings(&self, name: &str) -> Result<Vec<(String, String)>, Refusal> {
         let path = self.path(name);

@@ -11,6 +11,7 @@ use super::super::stamp;
 use super::card::{Card, Closing};
 use super::payload::{Event, Payload, Unreadable};
 use super::state::{AFTERLIFE_MAX, State};
+use super::words::Strings;
 use super::{Delivery, template};
 use crate::clock::Time;
 use crate::proto::simulator_v1::{
@@ -45,7 +46,8 @@ impl State {
             }
             return;
         }
-        let taken = Payload::read(&delivery.body).map_err(explain).and_then(|payload| {
+        let read = Payload::read(&delivery.body, &self.spec.strings);
+        let taken = read.map_err(explain).and_then(|payload| {
             let timestamp = check_timestamp(&payload, now)?;
             self.change(&Read { payload: &payload, delivery, timestamp, now, hub })
         });
@@ -240,7 +242,7 @@ pub(super) fn describe(delivery: &Delivery) -> Drop {
         Kind::Update { card_id } => card_id.clone(),
         Kind::Device | Kind::PushToStart { .. } | Kind::Channel { .. } => String::new(),
     };
-    let read = Payload::read(&delivery.body);
+    let read = Payload::read(&delivery.body, &Strings::new());
     let (event, timestamp) = match &read {
         Ok(payload) => (payload.event.word(), payload.timestamp),
         Err(_) => ("", None),

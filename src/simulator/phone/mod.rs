@@ -15,6 +15,7 @@ mod state;
 mod template;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use super::apns::registry::Kind;
 use super::hub::{Hub, lock};

@@ -5,11 +5,11 @@
 //! May import `clock`, `proto` and the rest of `simulator`. The app does not get the data before the person taps, so no
 //! activity changes by them.
 
-use super::super::fcm::Notice;
+use super::super::fcm::{Notice, Said};
 use super::activity_kit::{Refused, refuse};
 use super::app::Call;
 use super::state::{State, remember};
-use super::{Delivery, Parcel, Phone};
+use super::{Delivery, Parcel, Phone, words};
 use crate::clock::Time;
 use crate::proto::simulator_v1::{CloseCause, DropReason, Notification};
 use crate::simulator::stamp;
@@ -50,10 +50,15 @@ impl State {
         let data = parcel.message.data.iter();
         let data: Map<String, Value> =
             data.map(|(key, value)| (key.clone(), Value::String(value.clone()))).collect();
+        let words = |said: &Said| match said {
+            Said::Plain(text) => text.clone(),
+            Said::ByKey(key, args) => words::localized(&self.spec.strings, key, args),
+        };
+        let (title, body) = (words(&notice.title), words(&notice.body));
         self.show_notification(Notification {
             time: Some(stamp(now)),
-            title: notice.title.clone(),
-            body: notice.body.clone(),
+            title,
+            body,
             push_id: parcel.id.clone(),
             tag: notice.tag.clone(),
             data_json: Value::Object(data).to_string(),
@@ -72,9 +77,12 @@ impl State {
         };
         let mut data = body.as_object().cloned().unwrap_or_default();
         data.remove("aps");
+        let alert = body.pointer("/aps/alert").cloned().unwrap_or_default();
+        let words = |names| words::beside(&alert, names, &self.spec.strings).unwrap_or_default();
         // An alert may be a mere string.
-        let (title, plain) = (text("/aps/alert/title"), text("/aps/alert"));
-        let body = text("/aps/alert/body");
+        let plain = text("/aps/alert");
+        let title = words(["title", "title-loc-key", "title-loc-args"]);
+        let body = words(["body", "loc-key", "loc-args"]);
         self.show_notification(Notification {
             time: Some(stamp(now)),
             title,

@@ -3,6 +3,7 @@
 //!
 //! May import `clock`. Content and attributes stay the very text that was sent.
 
+use super::words::{self, Strings};
 use crate::clock::Time;
 use serde::Deserialize;
 use serde_json::Value;
@@ -72,8 +73,8 @@ struct Aps<'a> {
 }
 
 impl Payload {
-    /// Reads a body.
-    pub(super) fn read(body: &[u8]) -> Result<Self, Unreadable> {
+    /// Reads a body, the words of its alert as the app has them.
+    pub(super) fn read(body: &[u8], strings: &Strings) -> Result<Self, Unreadable> {
         let body: Body<'_> = serde_json::from_slice(body)
             .map_err(|error| Unreadable::Json(format!("{:?} error", error.classify())))?;
         let aps = body.aps;
@@ -91,7 +92,7 @@ impl Payload {
             content: aps.content_state.map(text),
             attributes: aps.attributes.map(text),
             attributes_type: aps.attributes_type,
-            alert: aps.alert.as_ref().and_then(alert),
+            alert: aps.alert.as_ref().and_then(|value| alert(value, strings)),
             stale_at: aps.stale_date.as_ref().and_then(instant),
             dismiss_at: aps.dismissal_date.as_ref().and_then(instant),
             wants_token: aps.input_push_token.is_some_and(|value| value.as_i64() == Some(1)),
@@ -123,11 +124,8 @@ fn channel(value: &Value) -> String {
 }
 
 /// An alert with title and body: plain strings, or localisation keys. None without both.
-fn alert(value: &Value) -> Option<Alert> {
-    let text = |name: &str| {
-        let value = value.get(name)?;
-        let text = value.as_str().or_else(|| value.get("loc-key")?.as_str())?;
-        (!text.is_empty()).then(|| text.to_owned())
-    };
+fn alert(value: &Value, strings: &Strings) -> Option<Alert> {
+    let text =
+        |name: &str| words::of_activity(value.get(name)?, strings).filter(|text| !text.is_empty());
     Some(Alert { title: text("title")?, body: text("body")? })
 }

@@ -1,6 +1,7 @@
 //! The bodies as Apple's documentation shows them, and the sizes that are reported for them.
 
 use super::*;
+use crate::domain::words::Words;
 
 fn content(text: &str) -> Content {
     Content::parse(text).unwrap()
@@ -13,7 +14,7 @@ fn filled(bytes: usize) -> Content {
 fn gate_alert() -> Alert {
     Alert {
         title: "Boarding \"now\"".into(),
-        subtitle: String::new(),
+        subtitle: Words::default(),
         body: "Gate B12".into(),
         sound: "default".into(),
     }
@@ -164,4 +165,65 @@ fn a_notification_says_its_words_and_which_activity_was_meant() {
     let aps = json!({ "alert": words, "sound": "default", "thread-id": "FLIGHT \"1\"" });
     let expected = json!({ "aps": aps, "tidings_activity_id": "FLIGHT \"1\"", "tidings_run": "3" });
     assert_eq!(built, expected);
+}
+
+/// An alert by keys, with arguments for its body alone.
+fn localized_alert() -> Alert {
+    let args = vec!["B\"12".to_owned(), "10".to_owned()];
+    Alert {
+        title: Words::Localized { key: "BOARDING_TITLE".into(), args: Vec::new() },
+        subtitle: Words::default(),
+        body: Words::Localized { key: "BOARDING_BODY".into(), args },
+        sound: "chime.caf".into(),
+    }
+}
+
+#[test]
+fn every_event_carries_its_alert_plain_or_by_keys_with_the_sound_inside() {
+    let (state, attributes) = (content("{}"), content("{}"));
+    let start = Event::Start {
+        attributes_type: "Flight",
+        attributes: &attributes,
+        input_push_token: false,
+    };
+    let of_start = r#""attributes-type":"Flight","attributes":{},"#;
+    let events = [
+        (start, "start", of_start),
+        (Event::Update, "update", ""),
+        (Event::End { dismissal_time: None }, "end", ""),
+    ];
+    let plain = r#"{"title":"Boarding \"now\"","body":"Gate B12","sound":"default"}"#;
+    let localized = concat!(
+        r#"{"title":{"loc-key":"BOARDING_TITLE"},"#,
+        r#""body":{"loc-key":"BOARDING_BODY","loc-args":["B\"12","10"]},"sound":"chime.caf"}"#,
+    );
+    for (event, word, data) in events {
+        for (alert, json) in [(gate_alert(), plain), (localized_alert(), localized)] {
+            let payload = Payload { event, alert: Some(&alert), ..update(&state) };
+            let wanted = format!(
+                "{{\"aps\":{{\"timestamp\":1790000000,\"event\":\"{word}\",\
+                 \"content-state\":{{}},{data}\"alert\":{json}}}}}"
+            );
+            assert_eq!(text(&payload), wanted);
+            assert_eq!(payload.size().alert, ",\"alert\":".len() + json.len());
+        }
+    }
+}
+
+#[test]
+fn localised_words_of_an_ordinary_notification_stand_beside_its_plain_ones() {
+    let alert = Alert { subtitle: "Now".into(), ..localized_alert() };
+    let notification = Notification { activity_id: "FLIGHT_1711", run: 2, alert: &alert };
+    let body: Value = serde_json::from_slice(&notification.build()).unwrap();
+    let wanted = json!({
+        "alert": {
+            "title-loc-key": "BOARDING_TITLE",
+            "subtitle": "Now",
+            "loc-key": "BOARDING_BODY",
+            "loc-args": ["B\"12", "10"],
+        },
+        "thread-id": "FLIGHT_1711",
+        "sound": "chime.caf",
+    });
+    assert_eq!(body["aps"], wanted);
 }

@@ -171,3 +171,59 @@ fn an_ordinary_notification_has_title_and_body_and_replaces_the_one_before() {
     assert_eq!(built["android"]["notification"], json!({ "tag": "flight-TK1983" }));
     assert_eq!(built["android"]["priority"], "HIGH");
 }
+
+fn localized(key: &str, args: &[&str]) -> Words {
+    let args = args.iter().map(|&arg| arg.to_owned()).collect();
+    Words::Localized { key: key.to_owned(), args }
+}
+
+#[test]
+fn every_event_carries_an_alert_by_keys_for_the_app_to_look_up() {
+    let (attributes, state) = (content("{}"), content("{}"));
+    let alert = Alert {
+        title: "TK1983".into(),
+        subtitle: localized("GATE_CHANGED", &[]),
+        body: localized("BOARDING", &["B12", "10"]),
+        sound: "chime".into(),
+    };
+    for operation in [Operation::Start, Operation::Update, Operation::End] {
+        let message = Message { operation, alert: Some(&alert), ..message(&attributes, &state) };
+        let data = read(&message.build())["data"].clone();
+        let alert = data["tidings_alert"].as_str().unwrap();
+        let wanted = json!({
+            "title": "TK1983",
+            "subtitle_loc_key": "GATE_CHANGED",
+            "body_loc_key": "BOARDING",
+            "body_loc_args": ["B12", "10"],
+            "sound": "chime",
+        });
+        assert_eq!(serde_json::from_str::<Value>(alert).unwrap(), wanted);
+        assert_eq!(message.size().alert, "tidings_alert".len() + alert.len());
+    }
+}
+
+#[test]
+fn an_ordinary_notification_has_its_keys_where_only_android_reads_them() {
+    let of = |title: Words, body: Words| {
+        let alert = Alert { title, body, ..Alert::default() };
+        let notification = Notification {
+            activity_id: "flight-TK1983",
+            run: 3,
+            alert: &alert,
+            message_id: "m-1",
+            ttl: START_TTL,
+        };
+        read(&notification.build())
+    };
+    let mixed = of("TK1983".into(), localized("BOARDING", &["B12"]));
+    assert_eq!(mixed["notification"], json!({ "title": "TK1983" }));
+    let own = json!({
+        "tag": "flight-TK1983",
+        "body_loc_key": "BOARDING",
+        "body_loc_args": ["B12"],
+    });
+    assert_eq!(mixed["android"]["notification"], own);
+    let keys = of(localized("TITLE", &[]), localized("BOARDING", &[]));
+    assert_eq!(keys.get("notification"), None);
+    assert_eq!(keys["android"]["notification"]["title_loc_key"], "TITLE");
+}

@@ -3,6 +3,7 @@
 //! May import `clock`, `proto` and the rest of `simulator`. Content and attributes stay the very text that was sent.
 
 use super::super::activity_kit::Refused;
+use super::super::words::{self, Strings};
 use super::Parcel;
 use crate::clock::Time;
 use crate::proto::simulator_v1::{Drop, DropReason};
@@ -47,19 +48,26 @@ pub(super) struct Alert {
 }
 
 /// The data of a message.
-struct Data<'a>(&'a [(String, String)]);
+struct Data<'a> {
+    pairs: &'a [(String, String)],
+    strings: &'a Strings,
+}
 
 impl Said {
-    /// Reads the data of a message.
-    pub(super) fn read(data: &[(String, String)], sendora_keys: bool) -> Result<Self, Refused> {
-        let data = Data(data);
+    /// Reads the data of a message, the words of its alert as the app has them.
+    pub(super) fn read(
+        pairs: &[(String, String)],
+        strings: &Strings,
+        sendora_keys: bool,
+    ) -> Result<Self, Refused> {
+        let data = Data { pairs, strings };
         if sendora_keys { data.sendora() } else { data.tidings() }
     }
 }
 
 impl Data<'_> {
     fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+        self.pairs.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     fn tidings(&self) -> Result<Said, Refused> {
@@ -130,8 +138,9 @@ impl Data<'_> {
             return Ok(None);
         }
         let value: Value = serde_json::from_str(&self.object(KEY)?).unwrap_or_default();
-        let text = |name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
-        let (title, body) = (text("title"), text("body"));
+        let text = |names| words::beside(&value, names, self.strings);
+        let title = text(["title", "title_loc_key", "title_loc_args"]);
+        let body = text(["body", "body_loc_key", "body_loc_args"]);
         if title.is_none() && body.is_none() {
             return Err(malformed(KEY));
         }
@@ -141,7 +150,7 @@ impl Data<'_> {
 
 /// What the log says of a message before it is known what became of it.
 pub(super) fn describe(parcel: &Parcel) -> Drop {
-    let data = Data(&parcel.message.data);
+    let data = Data { pairs: &parcel.message.data, strings: &Strings::new() };
     let number = |key: &str| data.number(key).unwrap_or(0);
     let event = data.get("tidings_event").or_else(|| data.get("sendoraLiveActivityEvent"));
     Drop {

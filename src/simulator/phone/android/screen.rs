@@ -36,7 +36,7 @@ impl State {
         hub: &Hub,
     ) -> Result<(), Refused> {
         let sendora_keys = self.android.as_ref().is_some_and(|android| android.sendora_keys);
-        let said = Said::read(&parcel.message.data, sendora_keys)?;
+        let said = Said::read(&parcel.message.data, &self.spec.strings, sendora_keys)?;
         let read = Read { said: &said, parcel, now, hub };
         self.check_memory(&read)?;
         if !self.notifications_enabled {

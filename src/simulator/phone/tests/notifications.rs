@@ -20,7 +20,10 @@ fn device_post(world: &World, phone: &Phone, push_type: &str, body: &Value) -> P
 async fn an_alert_push_is_shown_where_the_person_allows_it() {
     let world = World::new().await;
     let mut sender = world.sandbox().await;
-    let phone = world.phone_with("16.4", |spec| spec.notifications_enabled = Some(true));
+    let phone = world.phone_with("16.4", |spec| {
+        spec.notifications_enabled = Some(true);
+        spec.strings.insert("FLIGHT".to_owned(), "Flug %1$@".to_owned());
+    });
     for (aps, title, text) in [
         (
             json!({"alert": {"title": "TK1983", "body": "Landed"}, "thread-id": "t"}),
@@ -28,6 +31,12 @@ async fn an_alert_push_is_shown_where_the_person_allows_it() {
             "Landed",
         ),
         (json!({"alert": "Landed"}), "", "Landed"),
+        (
+            json!({"alert": {"title-loc-key": "FLIGHT", "title-loc-args": ["TK1983"],
+                "loc-key": "LANDED"}}),
+            "Flug TK1983",
+            "LANDED",
+        ),
     ] {
         let body = json!({"aps": aps, "activity": "FLIGHT_1711"});
         let answer = sender.send(&device_post(&world, &phone, "alert", &body)).await;

@@ -158,11 +158,17 @@ async fn every_start_opens_a_new_card_with_what_it_carries() {
 #[tokio::test]
 async fn localised_alerts_are_alerts_too() {
     let world = World::new().await;
-    let phone = world.phone("18.2");
+    let phone = world.phone_with("18.2", |spec| {
+        spec.strings.insert("B".to_owned(), "Kapı %@".to_owned());
+    });
     let mut aps = world.start();
-    aps["alert"] = json!({"title": {"loc-key": "T", "loc-args": []}, "body": {"loc-key": "B"}});
+    aps["alert"] = json!({
+        "title": {"loc-key": "T", "loc-args": []},
+        "body": {"loc-key": "B", "loc-args": ["B12"]},
+    });
     world.sandbox().await.send(&world.post(&start_token(&phone), &aps)).await;
-    assert_eq!(phone.snapshot().cards.len(), 1);
+    let shown = phone.snapshot().cards[0].shown[0].clone();
+    assert_eq!((shown.alert_title.as_str(), shown.alert_body.as_str()), ("T", "Kapı B12"));
 }
 
 #[tokio::test]
