@@ -1,8 +1,9 @@
-//! The control API: what `Simulator` and `Phone` can do, over gRPC.
+//! The control API: what `Simulator` and `Phone` can do, over gRPC, and over HTTP with JSON on the same port.
 //!
 //! May import `proto` and the rest of `simulator`. It decides nothing itself, so that a test in the same process and
 //! one over the wire see the same simulator.
 
+mod json;
 mod watch;
 
 use super::hub::Hub;
@@ -20,6 +21,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 const PAGE_MAX: usize = 1_000;
@@ -44,9 +46,15 @@ pub(super) async fn serve(socket: TcpListener, info: GetInfoResponse, hub: Arc<H
         Ok(reflection) => reflection,
         Err(error) => return tracing::error!(%error, "the simulator's protos are unreadable"),
     };
+    let service = SimulatorServiceServer::new(Control { hub, info });
+    let scripted = match json::routes(service.clone()) {
+        Ok(routes) => routes,
+        Err(error) => return tracing::error!(%error, "the simulator's protos are unreadable"),
+    };
+    let routes = Routes::new(service).add_service(reflection).into_axum_router().merge(scripted);
     let served = tonic::transport::Server::builder()
-        .add_service(SimulatorServiceServer::new(Control { hub, info }))
-        .add_service(reflection)
+        .accept_http1(true)
+        .add_routes(Routes::from(routes))
         .serve_with_incoming(TcpListenerStream::new(socket));
     tokio::select! {
         () = shutdown.cancelled() => {}
