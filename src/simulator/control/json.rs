@@ -1,7 +1,7 @@
 //! The control API as JSON over HTTP, for scripts: `POST /v1/<method>` with the request as protobuf maps it to JSON.
 //!
-//! May import `proto`. It decides nothing: each call is handed to the gRPC service of this process, so that both say the
-//! same, and a method that is new there is here, too. <https://protobuf.dev/programming-guides/json/>
+//! May import `proto`. It decides nothing: each call is handed to the gRPC service of this process, so that both say
+//! the same, and a method that is new there is here, too. <https://protobuf.dev/programming-guides/json/>
 
 use crate::proto::FILE_DESCRIPTOR_SET;
 use crate::proto::simulator_v1::simulator_service_server::SERVICE_NAME;
