@@ -61,7 +61,10 @@ pub(crate) async fn run(options: &Simulator, flags: &Flags) -> anyhow::Result<Ex
         .with_context(|| format!("{} cannot be written", options.ca_file.display()))?;
     std::fs::write(&options.service_account_file, simulator.service_account_json())
         .with_context(|| format!("{} cannot be written", options.service_account_file.display()))?;
-    println!("Control by gRPC on {} (tidings.simulator.v1).", simulator.control_address());
+    println!(
+        "Control by gRPC (tidings.simulator.v1) and by JSON (POST /v1/<method>) on {}.",
+        simulator.control_address()
+    );
     println!("Point a server at it with:");
     println!("  TIDINGS__APNS__SANDBOX_URL={}", simulator.sandbox_url());
     println!("  TIDINGS__APNS__PRODUCTION_URL={}", simulator.production_url());

@@ -52,7 +52,7 @@ const OWNERS: [(&[&str], &[&str]); 6] = [
         &["tonic", "prost", "prost_types", "tonic_types"],
         &["cli", "grpc", "http", "listener", "proto", "simulator"],
     ),
-    (&["axum"], &["http", "listener"]),
+    (&["axum"], &["http", "listener", "simulator"]),
     (&["figment"], &["config"]),
 ];
 

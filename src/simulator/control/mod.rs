@@ -1,8 +1,9 @@
-//! The control API: what `Simulator` and `Phone` can do, over gRPC.
+//! The control API: what `Simulator` and `Phone` can do, over gRPC, and over HTTP with JSON on the same port.
 //!
 //! May import `proto` and the rest of `simulator`. It decides nothing itself, so that a test in the same process and
 //! one over the wire see the same simulator.
 
+mod json;
 mod look;
 mod refusal;
 mod watch;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tonic::service::Routes;
 use tonic::{Request, Response, Status};
 
 /// Phones on their way to one watcher.
@@ -42,9 +44,15 @@ pub(super) async fn serve(socket: TcpListener, info: GetInfoResponse, hub: Arc<H
         Ok(reflection) => reflection,
         Err(error) => return tracing::error!(%error, "the simulator's protos are unreadable"),
     };
+    let service = SimulatorServiceServer::new(Control { hub, info });
+    let scripted = match json::routes(service.clone()) {
+        Ok(routes) => routes,
+        Err(error) => return tracing::error!(%error, "the simulator's protos are unreadable"),
+    };
+    let routes = Routes::new(service).add_service(reflection).into_axum_router().merge(scripted);
     let served = tonic::transport::Server::builder()
-        .add_service(SimulatorServiceServer::new(Control { hub, info }))
-        .add_service(reflection)
+        .accept_http1(true)
+        .add_routes(Routes::from(routes))
         .serve_with_incoming(TcpListenerStream::new(socket));
     tokio::select! {
         () = shutdown.cancelled() => {}
