@@ -50,7 +50,7 @@ pub fn decide(
         Next::Nothing => return Decision::Nothing,
         Next::Wait(until) => return Decision::Wait(until),
         Next::Over => return Decision::GiveUp(None, Lost::Run),
-        Next::TooLate => return Decision::GiveUp(None, Lost::Moment),
+        Next::TooLate => return Decision::GiveUp(Some(Kind::Start), Lost::Moment),
         Next::NoToken => return Decision::GiveUp(None, Lost::Patience),
         Next::Send(plan) => plan,
     };

@@ -314,6 +314,25 @@ async fn what_would_be_sent_now_is_what_is_sent() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_begins_later_says_when_and_for_whom() {
+    let world = World::start().await;
+    world.caller().registered(&world.app_id, "iphone").await;
+    let tomorrow = tidings::clock::Clock::system().now().seconds() + 24 * 3_600;
+    let request = StartActivityRequest {
+        start_time: Some(prost_types::Timestamp { seconds: tomorrow, nanos: 0 }),
+        ..start(FLIGHT)
+    };
+    world.activities().start_activity(request).await.expect("scheduled");
+    let explained = world.explained(of_device("iphone")).await;
+    let codes: Vec<Code> = explained.findings.iter().map(Finding::code).collect();
+    assert_eq!(codes, [Code::RunScheduled], "{:?}", explained.findings);
+    let device = &explained.devices[0];
+    assert_eq!(action(device), NextAction::NotSubscribed);
+    assert!(found(device, Code::InAudience).text.contains("by its contact ayse"));
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_unknown_or_another_workspaces_is_not_found() {
     let world = World::start().await;
     let caller = world.caller();

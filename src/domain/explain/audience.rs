@@ -3,7 +3,7 @@
 //! May import recipients and expansions. What is said here is what the expansion goes by: the same roll.
 
 use super::{Case, Finding, Weight};
-use crate::domain::activity::Origin;
+use crate::domain::activity::{Origin, State};
 use crate::domain::recipient::{Presence, Recipient, Way};
 use crate::domain::segment::SegmentKind;
 
@@ -42,6 +42,7 @@ pub(super) fn explain(case: &Case<'_>) -> Option<AudienceFinding> {
         (true, true) => In(ways),
         (true, false) if case.has_left() => return None,
         (true, false) => JoinedByItself,
+        (false, _) if case.is_scheduled() && !ways.is_empty() => In(ways),
         (false, true) if case.is_expanding => In(ways),
         (false, true) if case.start.is_some_and(|start| start.audience.latest_only) => {
             AnotherDeviceChosen
@@ -73,7 +74,10 @@ fn ways(case: &Case<'_>) -> Vec<String> {
         .collect();
     ways.extend(
         memberships(case)
-            .filter(|(recipient, presence)| presence.counts_for(recipient))
+            .filter(|(recipient, presence)| {
+                let is_member = presence.removed.is_none();
+                presence.counts_for(recipient) || (case.is_scheduled() && is_member)
+            })
             .map(|(recipient, _)| format!("the segment {}", case.name_of(recipient))),
     );
     ways
@@ -103,6 +107,11 @@ impl Case<'_> {
         let Way::Segment(key) = recipient.way else { return String::new() };
         let name = self.segments.get(&key).map(|name| format!("\"{name}\""));
         name.unwrap_or_else(|| "(deleted)".to_owned())
+    }
+
+    /// Its run begins later.
+    fn is_scheduled(&self) -> bool {
+        self.activity.state == State::Scheduled
     }
 
     fn has_left(&self) -> bool {

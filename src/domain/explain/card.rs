@@ -31,6 +31,7 @@ pub enum CardFinding {
     Closing(Reason),
     UpdateTokenDead { reason: String, at: Time },
     Obstacle { obstacle: Obstacle, is_started: bool },
+    StartTooLate,
     SecondCard,
     FallbackSent,
     FallbackWaits,
@@ -71,7 +72,8 @@ fn of_state(case: &Case<'_>, standing: &Standing<'_>) -> Option<CardFinding> {
         State::PendingStart => of_start(case, row),
         State::PendingToken => {
             let since = case.started_at.unwrap_or(row.updated_at);
-            let is_late = case.now.since(since) > TOKEN_COMES_WITHIN;
+            let is_late = row.reason == Some(Reason::NoUpdateToken)
+                || case.now.since(since) > TOKEN_COMES_WITHIN;
             CardFinding::NoUpdateToken { since, is_late }
         }
         State::Active => {
@@ -92,6 +94,7 @@ fn of_state(case: &Case<'_>, standing: &Standing<'_>) -> Option<CardFinding> {
             let (at, reason) = dead.unwrap_or((row.updated_at, word));
             CardFinding::UpdateTokenDead { reason, at }
         }
+        State::Unreachable if row.reason == Some(Reason::StartTooLate) => CardFinding::StartTooLate,
         State::Unreachable => return None,
     })
 }
@@ -216,6 +219,7 @@ impl CardFinding {
             CardFinding::Obstacle { obstacle, is_started: true } => {
                 format!("It has this run, but by now: {}", obstacle.sentence())
             }
+            CardFinding::StartTooLate => Reason::StartTooLate.sentence().to_owned(),
             CardFinding::SecondCard => {
                 "There are two cards of this run on the device; the one registered first is ended."
                     .to_owned()
@@ -238,6 +242,10 @@ impl CardFinding {
                 "iOS does not wake an app that was force-quit, and may hold the token back \
                  until the person allows live activities on the Lock Screen. The token comes \
                  when the app opens; check that it observes pushTokenUpdates of every activity."
+            }
+            CardFinding::StartTooLate => {
+                "Let the person open the app, or name the device with AddRecipients; give starts that \
+                 may come later a later deliver_until."
             }
             CardFinding::Dismissed(_) => {
                 "Respect it; the next run starts anew, and AddRecipients with restart_dismissed \

@@ -84,9 +84,9 @@ fn other_environment(case: &Case<'_>) -> Option<DeviceFinding> {
 }
 
 fn old_card(case: &Case<'_>) -> Option<DeviceFinding> {
-    let state = case.standing.as_ref()?.subscription.state;
-    let is_live = matches!(state, State::Active | State::PendingToken);
-    let started_at = case.started_at.filter(|_| is_live)?;
+    let row = case.standing.as_ref()?.subscription;
+    let is_live = matches!(row.state, State::Active | State::PendingToken);
+    let started_at = row.card.shown_since.or(case.started_at).filter(|_| is_live)?;
     let until = started_at + CARD_LIFE;
     let finding = if until <= case.now {
         DeviceFinding::CardTooOld { started_at }
@@ -161,7 +161,8 @@ impl DeviceFinding {
                 when(*started_at, now)
             ),
             DeviceFinding::CardTakesPushesUntil(until) => {
-                format!("iOS takes pushes to the card until {}, not later.", when(*until, now))
+                let until = when(*until, now);
+                format!("iOS takes pushes to the card until {until}; it gets its end before that.")
             }
             DeviceFinding::FrequentPushesDisabled => {
                 "The app has not said that the person allows frequent updates, so iOS may hold \

@@ -16,10 +16,12 @@ pub enum RunFinding {
         /// The one that is.
         current: Run,
     },
-    /// It begins then.
+    /// It begins later.
     Scheduled(Time),
     /// It has ended.
     Ended(Time),
+    /// It was over by itself.
+    Expired(Time),
     /// Its audience is still being turned into subscriptions.
     AudienceExpanding,
     /// Whom this revision concerns is still being looked up.
@@ -30,11 +32,16 @@ pub enum RunFinding {
 pub fn explain_run(activity: &Activity, run: Run, is_expanding: bool) -> Vec<Finding> {
     let is_current = run == activity.run;
     let is_marked = activity.marked_revision >= activity.revision;
+    let life = match activity.state {
+        State::Scheduled => Some(RunFinding::Scheduled(activity.started_at)),
+        State::Active => None,
+        State::Ended => activity.ended_at.map(RunFinding::Ended),
+        State::Expired => activity.ended_at.map(RunFinding::Expired),
+    };
+    let is_marked = is_marked || activity.state == State::Scheduled;
     let findings = [
         (!is_current).then_some(RunFinding::NotCurrent { run, current: activity.run }),
-        (is_current && activity.state == State::Scheduled)
-            .then_some(RunFinding::Scheduled(activity.started_at)),
-        activity.ended_at.filter(|_| is_current).map(RunFinding::Ended),
+        life.filter(|_| is_current),
         is_expanding.then_some(RunFinding::AudienceExpanding),
         (is_current && !is_marked).then_some(RunFinding::RevisionNotMarked(activity.revision)),
     ];
@@ -44,7 +51,9 @@ pub fn explain_run(activity: &Activity, run: Run, is_expanding: bool) -> Vec<Fin
 impl RunFinding {
     pub(super) fn weight(&self) -> Weight {
         match self {
-            RunFinding::NotCurrent { .. } | RunFinding::Ended(_) => Weight::Fact,
+            RunFinding::NotCurrent { .. } | RunFinding::Ended(_) | RunFinding::Expired(_) => {
+                Weight::Fact
+            }
             RunFinding::Scheduled(_)
             | RunFinding::AudienceExpanding
             | RunFinding::RevisionNotMarked(_) => Weight::Wait,
@@ -60,7 +69,11 @@ impl RunFinding {
             }
             RunFinding::Scheduled(at) => {
                 let at = when(*at, now);
-                format!("The run begins at {at}, for who is in its audience then.")
+                format!("The run begins at {at}; whom it is for is looked up then.")
+            }
+            RunFinding::Expired(at) => {
+                let at = when(*at, now);
+                format!("The run was over by itself at {at}: its expire_time had come.")
             }
             RunFinding::Ended(at) => {
                 let at = when(*at, now);

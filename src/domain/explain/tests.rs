@@ -6,6 +6,7 @@ mod device;
 mod push;
 
 use super::*;
+use crate::domain::activity::State as ActivityState;
 use crate::domain::decide::{Tokens, decide};
 use crate::domain::ids::TokenId;
 use crate::domain::recipient::{Recipient, Way};
@@ -169,18 +170,23 @@ fn a_run_says_whether_it_is_current_over_found_and_marked() {
     let mut activity = activity();
     assert!(explain_run(&activity, 1, false).is_empty());
     (activity.run, activity.revision) = (2, 9);
-    activity.ended_at = Some(at(-60));
+    (activity.state, activity.ended_at) = (ActivityState::Ended, Some(at(-60)));
     let past = RunFinding::NotCurrent { run: 1, current: 2 };
     assert_eq!(explain_run(&activity, 1, false), [Finding::Run(past)]);
     let present = [
         RunFinding::Ended(at(-60)),
-        RunFinding::Scheduled(NOW),
         RunFinding::AudienceExpanding,
         RunFinding::RevisionNotMarked(9),
     ];
     let found = explain_run(&activity, 2, true);
     assert_eq!(found, present.map(Finding::Run));
-    for finding in found {
+    activity.state = ActivityState::Expired;
+    let expired = explain_run(&activity, 2, false).swap_remove(0);
+    assert_eq!(expired, Finding::Run(RunFinding::Expired(at(-60))));
+    (activity.state, activity.started_at) = (ActivityState::Scheduled, at(60));
+    let scheduled = Finding::Run(RunFinding::Scheduled(at(60)));
+    assert_eq!(explain_run(&activity, 2, false), std::slice::from_ref(&scheduled));
+    for finding in found.into_iter().chain([expired, scheduled]) {
         assert!(finding.text(NOW).ends_with('.') && finding.remedy().is_empty());
     }
 }

@@ -51,7 +51,7 @@ fn next_step(next: &Now, now: Time) -> v1::NextStep {
         _ => (0, 0),
     };
     let time = match next {
-        Now::Wait(until) => Some(to_proto(*until)),
+        Now::Rest(_, until) | Now::Wait(until) => Some(to_proto(*until)),
         _ => None,
     };
     let operation = next.kind().map(Kind::operation).map(operation);
@@ -79,6 +79,7 @@ fn code(finding: &Finding) -> Code {
         Finding::Run(finding) => match finding {
             RunFinding::NotCurrent { .. } => Code::RunNotCurrent,
             RunFinding::Ended(_) => Code::RunEnded,
+            RunFinding::Expired(_) => Code::RunExpired,
             RunFinding::Scheduled(_) => Code::RunScheduled,
             RunFinding::AudienceExpanding => Code::AudienceExpanding,
             RunFinding::RevisionNotMarked(_) => Code::RevisionNotMarked,
@@ -140,6 +141,7 @@ fn code_of_card(finding: &CardFinding) -> Code {
             Obstacle::PushToStartTokenRejected => Code::PushToStartTokenRejected,
             Obstacle::NoFcmToken => Code::NoFcmToken,
         },
+        CardFinding::StartTooLate => Code::StartTooLate,
         CardFinding::SecondCard => Code::SecondCard,
         CardFinding::FallbackSent => Code::FallbackSent,
         CardFinding::FallbackWaits => Code::FallbackWaits,

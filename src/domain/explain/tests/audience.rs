@@ -97,6 +97,18 @@ fn who_comes_into_a_live_audience_is_about_to_have_the_run() {
 }
 
 #[test]
+fn who_is_named_for_a_run_that_begins_later_is_in_and_nobody_else() {
+    let mut scene = Scene::without();
+    scene.start = Some(expansion(&scene));
+    scene.activity.state = ActivityState::Scheduled;
+    scene.finds(AudienceFinding::In(vec!["its contact ada".to_owned()]));
+    scene.roll = Roll::default();
+    scene.finds(AudienceFinding::NotIn { by_apps_alone: false });
+    member(&mut scene, 9);
+    scene.finds(AudienceFinding::In(vec!["the segment \"gold\"".to_owned()]));
+}
+
+#[test]
 fn where_one_device_of_a_contact_is_meant_another_was_chosen() {
     let mut scene = Scene::without();
     let mut start = expansion(&scene);

@@ -29,6 +29,22 @@ fn a_start_is_due_in_doubt_or_unknown() {
 }
 
 #[test]
+fn a_start_that_came_too_late_and_a_token_that_never_came_are_told() {
+    let mut scene = Scene::new();
+    scene.row().asked_at = at(-100_000);
+    assert!(scene.now().contains("deliver_until"), "{}", scene.now());
+    scene.row().state = State::Unreachable;
+    scene.row().reason = Some(Reason::StartTooLate);
+    scene.finds(CardFinding::StartTooLate);
+    scene.row().state = State::PendingToken;
+    scene.row().reason = None;
+    assert!(scene.now().contains("in time"), "{}", scene.now());
+    scene.row().reason = Some(Reason::NoUpdateToken);
+    scene.started_at = Some(at(-30));
+    scene.finds(CardFinding::NoUpdateToken { since: at(-30), is_late: true });
+}
+
+#[test]
 fn a_start_that_repeats_without_harm_is_never_unknown() {
     let mut scene = Scene::new();
     let row = android(scene.row().clone());
