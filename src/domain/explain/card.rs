@@ -244,8 +244,8 @@ impl CardFinding {
                  when the app opens; check that it observes pushTokenUpdates of every activity."
             }
             CardFinding::StartTooLate => {
-                "Let the person open the app, or name the device with AddRecipients; give starts that \
-                 may come later a later deliver_until."
+                "Let the person open the app, or name the device with AddRecipients; give starts \
+                 that may come later a later deliver_until."
             }
             CardFinding::Dismissed(_) => {
                 "Respect it; the next run starts anew, and AddRecipients with restart_dismissed \

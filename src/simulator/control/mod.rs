@@ -6,23 +6,21 @@
 mod json;
 mod look;
 mod refusal;
+mod serve;
 mod watch;
+
+pub(super) use serve::serve;
 
 use super::channels;
 use super::hub::Hub;
 use super::phone::{Phone, Refusal};
-use crate::proto::FILE_DESCRIPTOR_SET;
-use crate::proto::simulator_v1::simulator_service_server::{
-    SERVICE_NAME, SimulatorService, SimulatorServiceServer,
-};
+use crate::proto::simulator_v1::simulator_service_server::SimulatorService;
 use crate::proto::simulator_v1::{self as proto, GetInfoResponse, WatchPhonesResponse};
 use futures::Stream;
 use std::pin::Pin;
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
-use tonic::service::Routes;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 /// Phones on their way to one watcher.
@@ -31,35 +29,6 @@ const WATCH_QUEUE: usize = 16;
 struct Control {
     hub: Arc<Hub>,
     info: GetInfoResponse,
-}
-
-/// Serves until the simulator shuts down.
-pub(super) async fn serve(socket: TcpListener, info: GetInfoResponse, hub: Arc<Hub>) {
-    let shutdown = hub.shutdown.clone();
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .with_service_name(SERVICE_NAME)
-        .build_v1();
-    let reflection = match reflection {
-        Ok(reflection) => reflection,
-        Err(error) => return tracing::error!(%error, "the simulator's protos are unreadable"),
-    };
-    let service = SimulatorServiceServer::new(Control { hub, info });
-    let scripted = match json::routes(service.clone()) {
-        Ok(routes) => routes,
-        Err(error) => return tracing::error!(%error, "the simulator's protos are unreadable"),
-    };
-    let routes = Routes::new(service).add_service(reflection).into_axum_router().merge(scripted);
-    let served = tonic::transport::Server::builder()
-        .accept_http1(true)
-        .add_routes(Routes::from(routes))
-        .serve_with_incoming(TcpListenerStream::new(socket));
-    tokio::select! {
-        () = shutdown.cancelled() => {}
-        ended = served => if let Err(error) = ended {
-            tracing::warn!(%error, "the simulator's control API ended");
-        },
-    }
 }
 
 impl Control {
