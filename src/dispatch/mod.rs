@@ -7,6 +7,7 @@
 //! mark ──> expand ──> claim ──> send (begin starts, push) ──> settle slices ──> finish
 //! ```
 
+mod breakers;
 mod claims;
 mod credentials;
 mod expand;
@@ -70,6 +71,7 @@ struct Shared {
     claims: claims::Claims,
     shards: Arc<Semaphore>,
     unsettled: Arc<Semaphore>,
+    breakers: breakers::Breakers,
     credentials: credentials::Cache,
     provider_tokens: provider_tokens::ProviderTokens,
     tasks: TaskTracker,
@@ -92,6 +94,7 @@ impl Dispatcher {
     pub fn new(parts: Parts) -> Self {
         let process_start_s = parts.clock.now().seconds();
         let shared = Shared {
+            breakers: breakers::Breakers::default(),
             credentials: credentials::Cache::default(),
             provider_tokens: provider_tokens::ProviderTokens::default(),
             store: parts.store,

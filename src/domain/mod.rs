@@ -5,6 +5,7 @@ pub mod activity;
 pub mod activity_type;
 pub mod apply;
 pub mod asked;
+pub mod breaker;
 pub mod change;
 pub mod close;
 pub mod content;

@@ -86,6 +86,8 @@ codes! {
         SubscriptionUnreachable = 10,
         TokenRotated = 11,
         TokenInvalidated = 12,
+        CredentialFailing = 13,
+        CredentialRecovered = 14,
     }
     Class {
         Retry = 1,

@@ -204,6 +204,7 @@ impl World {
             revision: None,
             device: None,
             token: None,
+            credential: None,
             reason: String::new(),
             cause: Cause::Caller,
             at: NOW,

@@ -2,6 +2,7 @@
 
 mod android;
 mod answers;
+mod bulkheads;
 mod cards;
 mod crowd;
 mod devices;

@@ -7,6 +7,7 @@
 
 mod begin;
 mod close;
+mod credential;
 mod expand;
 mod follow;
 mod leave;
@@ -21,6 +22,7 @@ mod tokens;
 
 pub use begin::begin;
 pub use close::{Closing, close_claim, postpone, release};
+pub use credential::turn_credential;
 pub use expand::expand_batch;
 pub use follow::{arrive, follow_batch};
 pub use load::{Loaded, Planned, Work, load};
