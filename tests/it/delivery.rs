@@ -9,6 +9,7 @@ mod devices;
 mod fallback;
 mod mixed;
 mod provider_tokens;
+mod storms;
 mod targets;
 mod tried;
 

@@ -12,6 +12,7 @@ mod response;
 mod sending;
 mod skew;
 mod token;
+mod window;
 
 pub use config::Config;
 pub use token::{ProviderToken, Signer, signer_id, validate_key};

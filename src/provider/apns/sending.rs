@@ -23,7 +23,7 @@ use tokio_util::task::TaskTracker;
 const REFUSED_CONNECTION_AGE_MAX: Duration = Duration::from_mins(10);
 
 /// Apple's word for provider tokens that change too often.
-const TOO_MANY_UPDATES: &str = "TooManyProviderTokenUpdates";
+pub(super) const TOO_MANY_UPDATES: &str = "TooManyProviderTokenUpdates";
 
 /// One batch on its way.
 pub(super) struct Sending {
@@ -70,6 +70,7 @@ impl Sending {
                 reply.sent(now);
                 let (outcome, date) = exchange.answer(self.request_timeout).await;
                 self.skew.look(date, self.clock.now());
+                self.pool.hear(&outcome);
                 break self.learn(&slot.connection, &token, outcome);
             }
             drop(slot);

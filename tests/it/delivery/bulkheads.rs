@@ -84,7 +84,7 @@ impl World {
         phone
     }
 
-    async fn flies_for(&self, activity_id: &str, contact_key: &str) {
+    pub(super) async fn flies_for(&self, activity_id: &str, contact_key: &str) {
         let contact_keys = vec![contact_key.to_owned()];
         let request = StartActivityRequest {
             activity_id: activity_id.to_owned(),
