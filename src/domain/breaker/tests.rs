@@ -10,8 +10,8 @@ fn refused() -> Sign {
     Sign::Refused("InvalidProviderToken".to_owned())
 }
 
-fn failing() -> Option<Turn> {
-    Some(Turn::Failing("InvalidProviderToken".to_owned()))
+fn failing() -> Turn {
+    Turn::Failing("InvalidProviderToken".to_owned())
 }
 
 /// Shut for the first pause.
@@ -20,7 +20,7 @@ fn shut() -> Breaker {
     for _ in 1..FAILURES_MAX {
         assert_eq!(breaker.hear(&refused(), NOW), None);
     }
-    assert_eq!(breaker.hear(&refused(), NOW), failing());
+    assert_eq!(breaker.hear(&refused(), NOW), Some(failing()));
     breaker
 }
 

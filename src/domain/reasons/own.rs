@@ -79,8 +79,8 @@ words! {
          pushes wait, and one of them tries now and then whether things are well again."
     WRONG_ENVIRONMENT Configuration
         "Most tokens are refused as foreign. Wrong environment? Builds from Xcode have sandbox \
-         tokens, TestFlight and the App Store have production ones; check default_environment, what \
-         the app registers, and its bundle id."
+         tokens, TestFlight and the App Store have production ones; check default_environment, \
+         what the app registers, and its bundle id."
     PROVIDER_TOKENS_PAUSED Retry
         "Apple refuses provider tokens of the team for some minutes, because another sender signs \
          too many; give each sender a key of its own, or stop one."
