@@ -87,7 +87,7 @@ async fn connections_that_apple_closes_lose_nothing() {
 async fn a_start_on_a_connection_that_apple_closes_is_made_once_whether_it_was_taken_or_not() {
     let world = World::start().await;
     let mut phones = Vec::new();
-    for number in 0..4 {
+    for number in 0..4_usize {
         let name = format!("phone-{number}");
         let phone = world.ready_phone(&name, &name).await;
         let fault = world.simulator.set_fault(sim::Fault {
