@@ -110,6 +110,8 @@ async fn credentials(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(text("sealed_key_id"))
         .col(blob("sealed"))
         .col(big_integer("created_at"))
+        .col(big_integer_null("failing_since"))
+        .col(text_null("failing_reason"))
         .foreign_key(
             ForeignKey::create()
                 .name("credentials_of_app")

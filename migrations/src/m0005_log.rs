@@ -127,6 +127,7 @@ async fn events(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         .col(big_integer_null("revision"))
         .col(uuid_null("device_key"))
         .col(uuid_null("token_id"))
+        .col(uuid_null("credential_id"))
         .col(text("reason"))
         .col(small_integer("cause"))
         .col(big_integer("at"))

@@ -205,7 +205,7 @@ impl Dispatcher {
             missing(CREDENTIAL_MISSING)
         })?;
         let (credential, token) = match signing {
-            Signing::Apns(credential, token) => (credential, token),
+            Signing::Apns(key) => (key.credential, key.token),
             Signing::Nothing(reason) => return Err(missing(reason)),
             Signing::Google(_) => return Err(missing(CREDENTIAL_MISSING)),
         };

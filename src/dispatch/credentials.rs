@@ -27,17 +27,26 @@ type Entry = (Time, Option<Opened>);
 /// The credential of an app.
 #[derive(Clone, Debug)]
 enum Opened {
-    /// A key of Apple's.
-    Apns(Arc<Credential>),
+    /// A key of Apple's, and whether it failed when it was read.
+    Apns(Arc<Credential>, bool),
     /// A service account of Google's.
     Google(Arc<ServiceAccount>),
+}
+
+/// A key of Apple's with what it has signed.
+#[derive(Clone, Debug)]
+pub(super) struct ApnsKey {
+    pub(super) credential: Arc<Credential>,
+    pub(super) token: Arc<ProviderToken>,
+    /// It failed when it was read.
+    pub(super) was_failing: bool,
 }
 
 /// What proves that the pushes of an app are its own.
 #[derive(Clone, Debug)]
 pub(super) enum Signing {
-    /// A key of Apple's, and what it has signed.
-    Apns(Arc<Credential>, Arc<ProviderToken>),
+    /// A key of Apple's.
+    Apns(ApnsKey),
     /// A service account of Google's.
     Google(Arc<ServiceAccount>),
     /// Nothing, for this reason.
@@ -61,10 +70,12 @@ impl Dispatcher {
         Ok(match self.opened(workspace, app, environment).await? {
             None => Signing::Nothing(CREDENTIAL_MISSING),
             Some(Opened::Google(account)) => Signing::Google(account),
-            Some(Opened::Apns(key)) => match self.provider_token(&key).await? {
-                Ok(token) => Signing::Apns(key, token),
-                Err(reason) => Signing::Nothing(reason),
-            },
+            Some(Opened::Apns(credential, was_failing)) => {
+                match self.provider_token(&credential).await? {
+                    Ok(token) => Signing::Apns(ApnsKey { credential, token, was_failing }),
+                    Err(reason) => Signing::Nothing(reason),
+                }
+            }
         })
     }
 
@@ -89,7 +100,8 @@ impl Dispatcher {
                 let id = sealed.id;
                 Some(match sealed.signer {
                     Signer::ApnsKey { key_id, team_id, .. } => {
-                        Opened::Apns(Arc::new(Credential { id, key_id, team_id, key_p8: secret }))
+                        let key = Credential { id, key_id, team_id, key_p8: secret };
+                        Opened::Apns(Arc::new(key), sealed.failing.is_some())
                     }
                     Signer::ServiceAccount { .. } => {
                         Opened::Google(Arc::new(ServiceAccount { id, json: secret }))

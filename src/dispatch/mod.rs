@@ -7,6 +7,7 @@
 //! turn ──> mark ──> expand ──> claim ──> send (begin starts, push) ──> settle slices ──> finish
 //! ```
 
+mod breakers;
 mod channels;
 mod claims;
 mod credentials;
@@ -73,6 +74,7 @@ struct Shared {
     shards: Arc<Semaphore>,
     unsettled: Arc<Semaphore>,
     questions: Arc<Semaphore>,
+    breakers: breakers::Breakers,
     credentials: credentials::Cache,
     provider_tokens: provider_tokens::ProviderTokens,
     tasks: TaskTracker,
@@ -95,6 +97,7 @@ impl Dispatcher {
     pub fn new(parts: Parts) -> Self {
         let process_start_s = parts.clock.now().seconds();
         let shared = Shared {
+            breakers: breakers::Breakers::default(),
             credentials: credentials::Cache::default(),
             provider_tokens: provider_tokens::ProviderTokens::default(),
             store: parts.store,

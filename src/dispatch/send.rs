@@ -86,9 +86,7 @@ pub(super) fn send(claim: &Claim, work: &Work, slice: Vec<Planned>, signing: Sig
         made.push(Some(Made { planned, sent }));
     }
     let answers = match signing {
-        Signing::Apns(key, token) => {
-            dispatcher.shared.apns.send(apns::batch(work, (key, token), ready, now))
-        }
+        Signing::Apns(key) => dispatcher.shared.apns.send(apns::batch(work, key, ready, now)),
         Signing::Google(account) => dispatcher.shared.fcm.send(fcm::batch(work, account, ready)),
         Signing::Nothing(_) => mpsc::channel(1).1,
     };

@@ -1,11 +1,14 @@
 //! One claimed shard from beginning to end: load, send slice by slice, settle each, finish. Streams that have no answer
 //! within a second hold nobody up: they stay in flight, and their late answers still settle.
 
+use super::breakers::Source;
+use super::credentials::Signing;
 use super::send::{self, UnderWay};
 use super::settle;
 use super::steps::{self, Answered, Loaded, Made, Place, Planned, Work};
 use super::{Claim, Dispatcher, FAULT_PAUSE, UNSETTLED_MAX};
 use crate::clock::Time;
+use crate::domain::breaker::Gate;
 use crate::domain::outcome::Outcome;
 use crate::domain::reasons::NO_ANSWER;
 use crate::domain::settle::Sent;
@@ -13,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::provider::Answer;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout_at};
 
 /// How many pushes are settled in one transaction.
@@ -48,51 +50,64 @@ async fn deliver(claim: &Claim) -> Result<()> {
         }
     };
     let mut counted = Vec::new();
-    let mut complete = true;
+    let (mut complete, mut untouched) = (true, true);
     let mut fault = None;
-    let planned = std::mem::take(&mut work.planned);
-    for slice in slices(planned) {
-        if claim.dispatcher.shared.stop.is_cancelled() || !claim.may_send() {
-            complete = false;
-            break;
+    let mut planned = std::mem::take(&mut work.planned).into_iter().peekable();
+    while complete && planned.peek().is_some() {
+        match next_slice(claim, &work, &mut planned).await {
+            Ok(Step::Made(delivered)) => counted.extend(delivered),
+            Ok(Step::Shut(until)) if untouched => return settle::postpone(claim, until).await,
+            Ok(Step::Shut(_) | Step::Stop) => complete = false,
+            Err(error) => (complete, fault) = (false, Some(error)),
         }
-        match deliver_slice(claim, &work, slice).await {
-            Ok(Some(delivered)) => counted.extend(delivered),
-            Ok(None) => {
-                complete = false;
-                break;
-            }
-            Err(error) => {
-                (complete, fault) = (false, Some(error));
-                break;
-            }
-        }
+        untouched = false;
     }
     // Who was answered keeps what it got, whatever became of the others.
     settle::finish(claim, &work, counted, complete).await?;
     fault.map_or(Ok(()), Err)
 }
 
-fn slices(planned: Vec<Planned>) -> Vec<Vec<Planned>> {
-    let mut slices = Vec::new();
-    let mut planned = planned.into_iter().peekable();
-    while planned.peek().is_some() {
-        slices.push(planned.by_ref().take(SLICE).collect());
-    }
-    slices
+/// What came of one slice.
+enum Step {
+    /// It was sent; these pushes count as delivered.
+    Made(Vec<Sent>),
+    /// Nothing may be sent with the credential before this time.
+    Shut(Time),
+    /// The server stops, or the lease did not last.
+    Stop,
 }
 
-/// Returns the pushes that count as delivered; none where the lease did not last until they could be made.
+/// Sends as much as may be sent at a time.
+async fn next_slice(
+    claim: &Claim,
+    work: &Work,
+    planned: &mut impl Iterator<Item = Planned>,
+) -> Result<Step> {
+    if claim.dispatcher.shared.stop.is_cancelled() || !claim.may_send() {
+        return Ok(Step::Stop);
+    }
+    // What may fail comes before what cannot be taken back.
+    let signing = send::signing(claim, work).await?;
+    let source = Source::of(&signing, work.shard.workspace, work.shard.place.environment);
+    let gate = source.map_or(Gate::Open, |source| claim.dispatcher.gate(source, &signing));
+    let size = match gate {
+        Gate::Open => SLICE,
+        Gate::Try => 1,
+        Gate::Shut(until) => return Ok(Step::Shut(until)),
+    };
+    let slice = planned.take(size).collect();
+    deliver_slice(claim, work, slice, (signing, source)).await
+}
+
 async fn deliver_slice(
     claim: &Claim,
     work: &Work,
     slice: Vec<Planned>,
-) -> Result<Option<Vec<Sent>>> {
-    // What may fail comes before what cannot be taken back.
-    let signing = send::signing(claim, work).await?;
+    (signing, source): (Signing, Option<Source>),
+) -> Result<Step> {
     let slice = send::begin(claim, slice).await?;
     if slice.is_empty() {
-        return Ok(Some(Vec::new()));
+        return Ok(Step::Made(Vec::new()));
     }
     let permits = u32::try_from(slice.len()).unwrap_or(u32::MAX);
     let unsettled = Arc::clone(&claim.dispatcher.shared.unsettled);
@@ -100,21 +115,27 @@ async fn deliver_slice(
     // All of this took its time, most of all where the database did.
     if !claim.may_send() {
         take_back(claim, work, slice).await?;
-        return Ok(None);
+        return Ok(Step::Stop);
     }
     let mut under_way = send::send(claim, work, slice, signing);
     let answered = collect(&mut under_way, claim.dispatcher.shared.clock.now()).await;
+    claim.dispatcher.hear(source, &answered).await;
     let in_flight: Vec<Sent> =
         under_way.made.iter().flatten().map(|made| made.sent.clone()).collect();
     let all_answered = in_flight.is_empty();
     let counted = settle::slice(claim, work, answered, in_flight).await?;
     if !all_answered {
         let dispatcher = claim.dispatcher.clone();
+        let late = source.map(|source| (source, dispatcher.late(source)));
         let place = Place::of(work);
         let tasks = &claim.dispatcher.shared.tasks;
-        tasks.spawn(settle_late(dispatcher, place, under_way, permit));
+        tasks.spawn(async move {
+            let source = late.as_ref().map(|(source, _)| *source);
+            settle_late(&dispatcher, (place, source), under_way).await;
+            drop((late, permit));
+        });
     }
-    Ok(Some(counted))
+    Ok(Step::Made(counted))
 }
 
 /// What was written ahead is not made: whoever has the shard next may begin it anew.
@@ -151,10 +172,9 @@ async fn collect(under_way: &mut UnderWay, now: Time) -> Vec<Answered> {
 /// Settles what comes after its shard was settled. The provider answers everything within its own timeouts; if it ever
 /// does not, the answer is unknown.
 async fn settle_late(
-    dispatcher: Dispatcher,
-    place: Place,
+    dispatcher: &Dispatcher,
+    (place, source): (Place, Option<Source>),
     mut under_way: UnderWay,
-    _permit: OwnedSemaphorePermit,
 ) {
     let mut answers = Vec::new();
     while under_way.answers.recv_many(&mut answers, SLICE).await > 0 {
@@ -162,7 +182,8 @@ async fn settle_late(
             .drain(..)
             .filter_map(|answer| Some(Answered::new(under_way.take(answer.index)?, answer)))
             .collect();
-        settle::late(&dispatcher, place, answered).await;
+        dispatcher.hear(source, &answered).await;
+        settle::late(dispatcher, place, answered).await;
     }
     let now = dispatcher.shared.clock.now();
     let unanswered = under_way.take_rest().into_iter().map(|made| Answered {
@@ -170,7 +191,7 @@ async fn settle_late(
         outcome: Outcome::Unknown { reason: NO_ANSWER },
         answered_at: now,
     });
-    settle::late(&dispatcher, place, unanswered.collect()).await;
+    settle::late(dispatcher, place, unanswered.collect()).await;
 }
 
 impl Answered {

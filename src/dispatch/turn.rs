@@ -20,7 +20,7 @@ impl Dispatcher {
             let due =
                 store::activities::to_turn_all_workspaces(self.reader(), now, ACTIVITIES_AT_ONCE)
                     .await?;
-            let turns = due.into_iter().map(|activity| self.turn(activity.key, now));
+            let turns = due.into_iter().map(|activity| self.turn_one(activity.key, now));
             let turns = stream::iter(turns).buffer_unordered(TURNS_AT_ONCE);
             let is_any = turns.try_fold(false, async |any, one| Ok(any | one)).await?;
             if !is_any {
@@ -31,7 +31,7 @@ impl Dispatcher {
     }
 
     /// Says whether the activity got further.
-    async fn turn(&self, key: ActivityKey, now: Time) -> Result<bool> {
+    async fn turn_one(&self, key: ActivityKey, now: Time) -> Result<bool> {
         let store = &self.shared.store;
         let turned = store.write(Lane::Settle, move |tx| Box::pin(steps::turn(tx, key, now)));
         self.got_further(key, turned.await)

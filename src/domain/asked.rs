@@ -119,6 +119,7 @@ pub fn event(activity: &Activity, kind: EventKind, cause: Cause, at: Time) -> Ev
         revision: Some(activity.revision),
         device: None,
         token: None,
+        credential: None,
         reason: String::new(),
         cause,
         at,

@@ -1,7 +1,7 @@
 //! An event: one fact, written in the transaction of the change that made it true. Thin: ids, run, revision, reason and
 //! cause; never content, never a token.
 
-use super::ids::{ActivityKey, DeviceKey, TokenId, WorkspaceId};
+use super::ids::{ActivityKey, CredentialId, DeviceKey, TokenId, WorkspaceId};
 use super::revision::{Number, Run};
 use super::subscription::{Cause, Subscription};
 use crate::clock::Time;
@@ -23,6 +23,8 @@ pub struct Event {
     pub device: Option<DeviceKey>,
     /// Which token.
     pub token: Option<TokenId>,
+    /// Which credential.
+    pub credential: Option<CredentialId>,
     /// Why, as a stable word.
     pub reason: String,
     /// Who caused it.
@@ -49,11 +51,13 @@ pub enum EventKind {
     SubscriptionUnreachable,
     TokenRotated,
     TokenInvalidated,
+    CredentialFailing,
+    CredentialRecovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [EventKind; 14] = [
+    pub const ALL: [EventKind; 16] = [
         EventKind::ActivityScheduled,
         EventKind::ActivityStarted,
         EventKind::ActivityUpdated,
@@ -68,6 +72,8 @@ impl EventKind {
         EventKind::SubscriptionUnreachable,
         EventKind::TokenRotated,
         EventKind::TokenInvalidated,
+        EventKind::CredentialFailing,
+        EventKind::CredentialRecovered,
     ];
 
     /// The word of the contract.
@@ -87,11 +93,39 @@ impl EventKind {
             EventKind::SubscriptionUnreachable => "subscription.unreachable",
             EventKind::TokenRotated => "token.rotated",
             EventKind::TokenInvalidated => "token.invalidated",
+            EventKind::CredentialFailing => "credential.failing",
+            EventKind::CredentialRecovered => "credential.recovered",
         }
     }
 }
 
 impl Event {
+    /// A credential fails for this reason, or works again.
+    pub fn of_credential(
+        workspace: WorkspaceId,
+        credential: CredentialId,
+        failing: Option<String>,
+        at: Time,
+    ) -> Self {
+        let kind = match failing {
+            Some(_) => EventKind::CredentialFailing,
+            None => EventKind::CredentialRecovered,
+        };
+        Event {
+            workspace,
+            kind,
+            activity: None,
+            run: None,
+            revision: None,
+            device: None,
+            token: None,
+            credential: Some(credential),
+            reason: failing.unwrap_or_default(),
+            cause: Cause::Provider,
+            at,
+        }
+    }
+
     /// A fact about a subscription, with its present reason and cause.
     pub fn of(subscription: &Subscription, kind: EventKind, at: Time) -> Self {
         Event {
@@ -102,6 +136,7 @@ impl Event {
             revision: None,
             device: Some(subscription.device),
             token: None,
+            credential: None,
             reason: subscription.reason.as_ref().map_or(String::new(), |r| r.word().to_owned()),
             cause: subscription.cause,
             at,

@@ -5,6 +5,7 @@ pub mod activity;
 pub mod activity_type;
 pub mod apply;
 pub mod asked;
+pub mod breaker;
 pub mod change;
 pub mod channel;
 pub mod channel_survey;

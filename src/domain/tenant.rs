@@ -46,6 +46,8 @@ pub struct SealedCredential {
     pub signer: Signer,
     pub sealed: Sealed,
     pub created_at: Time,
+    /// Since when and why it fails.
+    pub failing: Option<(Time, String)>,
 }
 
 /// The part of a credential that is no secret.

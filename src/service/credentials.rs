@@ -47,6 +47,7 @@ pub async fn create(
                 signer: new.signer.clone(),
                 sealed: sealed.clone(),
                 created_at: now,
+                failing: None,
             };
             let project_id = new.project_id.clone();
             Box::pin(async move {

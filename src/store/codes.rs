@@ -90,6 +90,8 @@ codes! {
         TokenInvalidated = 12,
         ActivityScheduled = 13,
         ActivityExpired = 14,
+        CredentialFailing = 15,
+        CredentialRecovered = 16,
     }
     Class {
         Retry = 1,

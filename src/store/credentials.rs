@@ -3,10 +3,12 @@
 use super::codes::Code;
 use super::entity::credential::{Column, Entity, Model};
 use super::on::{On, Tx};
+use crate::clock::Time;
 use crate::domain::ids::{AppId, CredentialId, WorkspaceId};
 use crate::domain::push::Environment;
 use crate::domain::tenant::SealedCredential;
 use crate::error::Result;
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, Condition, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
 
 /// Adds one.
@@ -59,4 +61,19 @@ pub async fn newest_for(
     let query =
         Entity::find().filter(Column::AppId.eq(app.0)).filter(is_good).order_by_desc(Column::Id);
     query.one(&on.handle().db).await?.map(SealedCredential::try_from).transpose()
+}
+
+/// Notes since when and why a credential fails, or that it works again. False where that was known, or it is gone.
+pub async fn turn(tx: &Tx, id: CredentialId, failing: Option<(Time, String)>) -> Result<bool> {
+    let was = match failing {
+        Some(_) => Column::FailingSince.is_null(),
+        None => Column::FailingSince.is_not_null(),
+    };
+    let (since, reason) = failing.unzip();
+    let query = Entity::update_many()
+        .col_expr(Column::FailingSince, Expr::value(since.map(|at| at.0)))
+        .col_expr(Column::FailingReason, Expr::value(reason))
+        .filter(Column::Id.eq(id.0))
+        .filter(was);
+    Ok(query.exec(&tx.handle().db).await?.rows_affected > 0)
 }

@@ -4,7 +4,7 @@ use crate::world::{World, at, delivery, first, shard, subscription, workspace};
 use tidings::domain::change::Change;
 use tidings::domain::delivery::Delivery;
 use tidings::domain::event::{Event, EventKind};
-use tidings::domain::ids::TokenId;
+use tidings::domain::ids::{CredentialId, TokenId};
 use tidings::domain::subscription::{Cause, Subscription};
 use tidings::store::deliveries::{self, DeliveryFilter, Order};
 use tidings::store::events;
@@ -47,6 +47,7 @@ pub(crate) async fn events_are_kept_in_the_order_of_their_commits(world: World) 
         revision: Some(3),
         device: Some(follower.device),
         token: Some(TokenId::generate()),
+        credential: Some(CredentialId::generate()),
         reason: "Unregistered".to_owned(),
         cause: Cause::Provider,
         at: at(1),

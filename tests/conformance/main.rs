@@ -175,6 +175,7 @@ facts! {
         apps_have_bundle_ids_of_their_own_in_a_workspace,
         what_is_in_use_is_not_deleted,
         the_newest_credential_for_a_world_signs,
+        that_a_credential_fails_is_noted_once_until_it_works_again,
         api_keys_are_found_by_id_and_listed_by_workspace,
         activity_types_are_put_listed_and_deleted,
         no_tenant_sees_another,

@@ -138,6 +138,25 @@ fn credential(world: &World, app: AppId, environment: Option<Environment>) -> Se
         },
         sealed: Sealed { key_id: "first".to_owned(), bytes: vec![0, 1, 255] },
         created_at: NOW,
+        failing: None,
+    }
+}
+
+pub(crate) async fn that_a_credential_fails_is_noted_once_until_it_works_again(world: World) {
+    let row = credential(&world, world.app, None);
+    let (workspace, id) = (world.workspace, row.id);
+    transact!(world, |tx, row| credentials::insert(tx, row).await).unwrap();
+    let (first, second) = (Some((NOW, "One".to_owned())), Some((NOW, "Other".to_owned())));
+    for (failing, is_news, known) in [
+        (None, false, None),
+        (first.clone(), true, first.clone()),
+        (second, false, first),
+        (None, true, None),
+    ] {
+        let turned = transact!(world, |tx, failing| credentials::turn(tx, id, failing).await);
+        assert_eq!(turned.unwrap(), is_news);
+        let read = credentials::find(world.store.reader(), workspace, id).await.unwrap();
+        assert_eq!(read.unwrap().failing, known);
     }
 }
 

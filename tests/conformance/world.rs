@@ -207,6 +207,7 @@ impl World {
             revision: None,
             device: None,
             token: None,
+            credential: None,
             reason: String::new(),
             cause: Cause::Caller,
             at: NOW,

@@ -2,12 +2,14 @@
 
 mod android;
 mod answers;
+mod bulkheads;
 mod cards;
 mod crowd;
 mod devices;
 mod fallback;
 mod mixed;
 mod provider_tokens;
+mod storms;
 mod targets;
 mod tried;
 

@@ -2,13 +2,13 @@
 
 use super::{Ready, alert, dismissal, revision};
 use crate::clock::Time;
+use crate::dispatch::credentials::ApnsKey;
 use crate::dispatch::steps::{Planned, Work};
 use crate::domain::activity::Activity;
 use crate::domain::payload::apns::{BODY_BYTES_MAX, Event, Notification, Payload, PushType};
 use crate::domain::plan::{Kind, Plan};
 use crate::domain::push::Priority;
-use crate::provider::apns::ProviderToken;
-use crate::provider::{Batch, Credential, Push};
+use crate::provider::{Batch, Push};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,12 +21,7 @@ const STORED_FOR: Duration = Duration::from_hours(8);
 const FALLBACK_STORED_FOR: Duration = Duration::from_hours(1);
 
 /// Pushes that one key signs, with what it has signed.
-pub(super) fn batch(
-    work: &Work,
-    (credential, token): (Arc<Credential>, Arc<ProviderToken>),
-    ready: Vec<Ready>,
-    now: Time,
-) -> Batch {
+pub(super) fn batch(work: &Work, key: ApnsKey, ready: Vec<Ready>, now: Time) -> Batch {
     let run = work.shard.place.run;
     let push = |Ready { index, plan, token, body, deliver_until, .. }| Push {
         index,
@@ -46,8 +41,8 @@ pub(super) fn batch(
     Batch {
         environment: work.shard.place.environment,
         bundle_id: Arc::from(work.app.build.id()),
-        credential,
-        token,
+        credential: key.credential,
+        token: key.token,
         pushes: ready.into_iter().map(push).collect(),
     }
 }

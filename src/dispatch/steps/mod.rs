@@ -8,6 +8,7 @@
 mod begin;
 mod channels;
 mod close;
+mod credential;
 mod expand;
 mod follow;
 mod leave;
@@ -26,6 +27,7 @@ pub use channels::{
     claim_channel, claim_survey, give_survey_up, settle_creation, settle_deletion, settle_survey,
 };
 pub use close::{Closing, close_claim, postpone, release};
+pub use credential::turn_credential;
 pub use expand::expand_batch;
 pub use follow::{arrive, follow_batch};
 pub use load::{Loaded, Planned, Work, load};

@@ -80,6 +80,13 @@ words! {
     CHANNEL_ANSWER_UNREADABLE Connection
         "The answer was none of Apple's; check apns.production_manage_url and \
          apns.sandbox_manage_url, and for a proxy in between."
+    CREDENTIAL_PAUSED Configuration
+        "The credential was refused, or the provider was not reached, several times in a row: its \
+         pushes wait, and one of them tries now and then whether things are well again."
+    WRONG_ENVIRONMENT Configuration
+        "Most tokens are refused as foreign. Wrong environment? Builds from Xcode have sandbox \
+         tokens, TestFlight and the App Store have production ones; check default_environment, \
+         what the app registers, and its bundle id."
     PROVIDER_TOKENS_PAUSED Retry
         "Apple refuses provider tokens of the team for some minutes, because another sender signs \
          too many; give each sender a key of its own, or stop one."

@@ -83,10 +83,13 @@ pub fn read_data_keys(keys: v1::FcmDataKeys) -> Option<DataKeys> {
 
 /// A credential without its key.
 pub fn credential(credential: &SealedCredential) -> v1::Credential {
+    let (failing_since, failing_reason) = credential.failing.clone().unzip();
     let common = v1::Credential {
         credential_id: credential.id.to_string(),
         app_id: credential.app.to_string(),
         create_time: Some(time::to_proto(credential.created_at)),
+        failing_time: failing_since.map(time::to_proto),
+        failing_reason: failing_reason.unwrap_or_default(),
         ..v1::Credential::default()
     };
     match &credential.signer {

@@ -13,6 +13,7 @@ mod response;
 mod sending;
 mod skew;
 mod token;
+mod window;
 
 pub use channels::{ChannelCall, Done};
 pub use config::Config;

@@ -6,7 +6,9 @@
 use super::config::{Endpoint, Pulse};
 use super::connection::{self, Connection};
 use super::token::ProviderToken;
+use super::window::Window;
 use crate::domain::reasons::{CONNECT_TIMEOUT, NO_STREAM, SHUTTING_DOWN};
+use crate::provider::Outcome;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -41,6 +43,7 @@ struct State {
     connecting: bool,
     closed: bool,
     in_flight: usize,
+    window: Window,
     failures: u64,
     failure: Option<(Instant, &'static str)>,
     used_at: Instant,
@@ -79,6 +82,7 @@ impl Pool {
             connecting: false,
             closed: false,
             in_flight: 0,
+            window: Window::new(setup.in_flight_max),
             failures: 0,
             failure: None,
             used_at: Instant::now(),
@@ -93,6 +97,11 @@ impl Pool {
         if token.minted_at() > state.token.minted_at() {
             state.token = token.clone();
         }
+    }
+
+    /// Takes note of an answer, for how much Apple is given at a time.
+    pub(super) fn hear(&self, outcome: &Outcome) {
+        self.lock().window.hear(outcome, Instant::now());
     }
 
     /// The provider token to use.
@@ -125,7 +134,7 @@ impl Pool {
             return Look::None(NoRoom::Failed(SHUTTING_DOWN));
         }
         state.connections.retain(|connection| !connection.is_retired());
-        if state.in_flight >= self.setup.in_flight_max {
+        if state.in_flight >= state.window.size() {
             return Look::Wait;
         }
         let with_room = state.connections.iter().filter(|connection| connection.room().is_some());

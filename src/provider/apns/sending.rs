@@ -70,6 +70,7 @@ impl Sending {
                 reply.sent(now);
                 let (outcome, date) = exchange.answer(self.request_timeout).await;
                 self.skew.look(date, self.clock.now());
+                self.pool.hear(&outcome);
                 break self.learn(&slot.connection, &token, outcome);
             }
             drop(slot);

@@ -162,6 +162,7 @@ fn of_device_event(device: &Device, token: &Token, kind: EventKind, now: Time) -
         revision: None,
         device: Some(device.key),
         token: Some(token.id),
+        credential: None,
         reason: String::new(),
         cause: Cause::Device,
         at: now,

@@ -23,6 +23,8 @@ pub struct Model {
     pub sealed_key_id: String,
     pub sealed: Vec<u8>,
     pub created_at: i64,
+    pub failing_since: Option<i64>,
+    pub failing_reason: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
@@ -33,6 +35,7 @@ impl ActiveModelBehavior for ActiveModel {}
 impl From<SealedCredential> for Model {
     fn from(row: SealedCredential) -> Self {
         let sealed = row.sealed;
+        let (failing_since, failing_reason) = row.failing.unzip();
         let blank = Model {
             id: row.id.0,
             workspace_id: row.workspace.0,
@@ -45,6 +48,8 @@ impl From<SealedCredential> for Model {
             sealed_key_id: sealed.key_id,
             sealed: sealed.bytes,
             created_at: row.created_at.0,
+            failing_since: failing_since.map(|at| at.0),
+            failing_reason,
         };
         match row.signer {
             Signer::ApnsKey { key_id, team_id, environment } => Model {
@@ -85,6 +90,9 @@ impl TryFrom<Model> for SealedCredential {
             signer,
             sealed: Sealed { key_id: model.sealed_key_id, bytes: model.sealed },
             created_at: Time(model.created_at),
+            failing: model
+                .failing_since
+                .map(|at| (Time(at), model.failing_reason.unwrap_or_default())),
         })
     }
 }

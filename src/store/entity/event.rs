@@ -2,7 +2,7 @@
 
 use crate::clock::Time;
 use crate::domain::event::Event;
-use crate::domain::ids::{ActivityKey, DeviceKey, TokenId, WorkspaceId};
+use crate::domain::ids::{ActivityKey, CredentialId, DeviceKey, TokenId, WorkspaceId};
 use crate::error::Error;
 use crate::store::codes::Code;
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -21,6 +21,7 @@ pub struct Model {
     pub revision: Option<i64>,
     pub device_key: Option<Uuid>,
     pub token_id: Option<Uuid>,
+    pub credential_id: Option<Uuid>,
     pub reason: String,
     pub cause: i16,
     pub at: i64,
@@ -43,6 +44,7 @@ impl From<Event> for ActiveModel {
             revision: Set(row.revision),
             device_key: Set(row.device.map(|key| key.0)),
             token_id: Set(row.token.map(|id| id.0)),
+            credential_id: Set(row.credential.map(|id| id.0)),
             reason: Set(row.reason),
             cause: Set(row.cause.code()),
             at: Set(row.at.0),
@@ -62,6 +64,7 @@ impl TryFrom<Model> for Event {
             revision: model.revision,
             device: model.device_key.map(DeviceKey),
             token: model.token_id.map(TokenId),
+            credential: model.credential_id.map(CredentialId),
             reason: model.reason,
             cause: Code::from_code(model.cause)?,
             at: Time(model.at),
