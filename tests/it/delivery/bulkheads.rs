@@ -6,8 +6,8 @@ use crate::tables::count;
 use std::time::Instant;
 use tidings::proto::v1::{CreateCredentialRequest, Credential, ListCredentialsRequest};
 
-const FAILING: &str = "SELECT count(*) FROM events WHERE kind = 13 AND credential_id IS NOT NULL";
-const RECOVERED: &str = "SELECT count(*) FROM events WHERE kind = 14 AND credential_id IS NOT NULL";
+const FAILING: &str = "SELECT count(*) FROM events WHERE kind = 15 AND credential_id IS NOT NULL";
+const RECOVERED: &str = "SELECT count(*) FROM events WHERE kind = 16 AND credential_id IS NOT NULL";
 const TRAIN: &str = "TRAIN_1";
 const TRAINS: &str = "com.example.trains";
 /// Twice as many as are sent to at a time.
