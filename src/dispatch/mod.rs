@@ -22,6 +22,7 @@ mod settle;
 mod shard_task;
 pub mod steps;
 mod sweep;
+mod verify;
 
 use crate::bus::{Bus, Ring};
 use crate::clock::Clock;
@@ -74,6 +75,7 @@ struct Shared {
     breakers: breakers::Breakers,
     credentials: credentials::Cache,
     provider_tokens: provider_tokens::ProviderTokens,
+    verifications: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -110,6 +112,7 @@ impl Dispatcher {
             claims: claims::Claims::default(),
             shards: Arc::new(Semaphore::new(SHARDS_AT_ONCE)),
             unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
+            verifications: Semaphore::new(verify::AT_ONCE),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };

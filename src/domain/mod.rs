@@ -48,3 +48,4 @@ pub mod targeted;
 pub mod tenant;
 pub mod token;
 pub mod update;
+pub mod verification;

@@ -23,6 +23,7 @@ pub use authentication::{KeyCache, Principal, key_invalid};
 use crate::bus::Bus;
 use crate::clock::{Clock, Time};
 use crate::domain::ids::WorkspaceId;
+use crate::domain::verification::{Question, Verification};
 use crate::error::{Error, Result};
 use crate::secrets::{Fingerprints, Keyring};
 use crate::store::requests::{self, Claimed, RequestKey};
@@ -37,6 +38,9 @@ use std::sync::Arc;
 /// Says what is wrong with the text of a `.p8` key. Apple's rules are the provider's, which use cases do not see.
 pub type CheckApnsKey = fn(&str) -> std::result::Result<(), &'static str>;
 
+/// Asks a provider about a credential, which use cases cannot.
+pub type Verify = Arc<dyn Fn(Question) -> BoxFuture<'static, Result<Verification>> + Send + Sync>;
+
 /// What every use case needs. A clone is the same service.
 #[derive(Clone)]
 pub struct Service {
@@ -46,6 +50,7 @@ pub struct Service {
     pub(crate) clock: Clock,
     pub(crate) bus: Bus,
     pub(crate) check_apns_key: CheckApnsKey,
+    pub(crate) verify: Verify,
     pub(crate) keys: Arc<KeyCache>,
 }
 
@@ -58,6 +63,7 @@ pub struct Parts {
     pub clock: Clock,
     pub bus: Bus,
     pub check_apns_key: CheckApnsKey,
+    pub verify: Verify,
 }
 
 /// A call that changes something, and how a repeat of it is known.
@@ -109,8 +115,9 @@ pub struct Page<T> {
 impl Service {
     /// Puts the handles together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, keyring, fingerprints, clock, bus, check_apns_key } = parts;
-        Self { store, keyring, fingerprints, clock, bus, check_apns_key, keys: Arc::default() }
+        let Parts { store, keyring, fingerprints, clock, bus, check_apns_key, verify } = parts;
+        let keys = Arc::default();
+        Self { store, keyring, fingerprints, clock, bus, check_apns_key, verify, keys }
     }
 
     /// Decides and writes, once per `request_id`: a repeat gets the first answer and does nothing.

@@ -32,6 +32,7 @@ mod streams;
 mod tables;
 mod tenants;
 mod time;
+mod verification;
 mod watches;
 #[cfg(feature = "postgres-tests")]
 mod wire;

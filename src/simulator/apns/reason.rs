@@ -22,7 +22,10 @@ impl Refusal {
     /// A refusal with one of the documented reasons.
     pub(crate) fn new(reason: &str) -> Self {
         let status = match reason {
-            "MissingProviderToken" | "InvalidProviderToken" | "ExpiredProviderToken" => 403,
+            "MissingProviderToken"
+            | "InvalidProviderToken"
+            | "ExpiredProviderToken"
+            | "BadEnvironmentKeyInToken" => 403,
             "BadPath" => 404,
             "MethodNotAllowed" => 405,
             "Unregistered" | "ExpiredToken" => 410,
