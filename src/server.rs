@@ -66,24 +66,31 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Server> {
     let bus = Bus::new();
     let apns = Apns::new(config.apns.clone(), clock.clone()).map_err(refused)?;
     let fcm = Fcm::new(config.fcm.clone(), clock.clone()).map_err(refused)?;
+    let dispatcher = Dispatcher::new(dispatch::Parts {
+        store: store.clone(),
+        apns: apns.clone(),
+        fcm: fcm.clone(),
+        keyring: Arc::clone(&keys.keyring),
+        clock: clock.clone(),
+        bus: bus.clone(),
+    });
     let service = Service::new(service::Parts {
         store: store.clone(),
         keyring: Arc::clone(&keys.keyring),
         fingerprints: Arc::clone(&keys.fingerprints),
         clock: clock.clone(),
-        bus: bus.clone(),
+        bus,
         check_apns_key: validate_key,
         config: config.activities.clone(),
+        verify: {
+            let dispatcher = dispatcher.clone();
+            Arc::new(move |question| {
+                let dispatcher = dispatcher.clone();
+                Box::pin(async move { dispatcher.verify(question).await })
+            })
+        },
     });
     let first_key = api_keys::bootstrap(&service, config.security.bootstrap_key.as_ref()).await?;
-    let dispatcher = Dispatcher::new(dispatch::Parts {
-        store: store.clone(),
-        apns: apns.clone(),
-        fcm: fcm.clone(),
-        keyring: keys.keyring,
-        clock: clock.clone(),
-        bus,
-    });
     let stop = CancellationToken::new();
     let retention = config.retention.clone();
     let retention = Retention::new(store.clone(), clock.clone(), retention, stop.clone());

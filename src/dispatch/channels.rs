@@ -199,7 +199,7 @@ impl Dispatcher {
             is_doubtful: false,
             retry_after: None,
         };
-        let signing = self.signing(place.workspace, place.app, place.environment).await;
+        let signing = self.signing(place.app, place.environment).await;
         let signing = signing.map_err(|error| {
             tracing::error!(%error, "a credential was not read");
             missing(CREDENTIAL_MISSING)

@@ -2,10 +2,10 @@
 
 use super::Dispatcher;
 use crate::clock::Time;
-use crate::domain::ids::{AppId, WorkspaceId};
+use crate::domain::ids::AppId;
 use crate::domain::push::Environment;
 use crate::domain::reasons::CREDENTIAL_MISSING;
-use crate::domain::tenant::Signer;
+use crate::domain::tenant::{SealedCredential, Signer};
 use crate::error::{Error, Result};
 use crate::provider::Credential;
 use crate::provider::apns::ProviderToken;
@@ -61,16 +61,23 @@ pub(super) struct Cache {
 
 impl Dispatcher {
     /// What goes with the pushes of the app.
-    pub(super) async fn signing(
-        &self,
-        workspace: WorkspaceId,
-        app: AppId,
-        environment: Environment,
-    ) -> Result<Signing> {
-        Ok(match self.opened(workspace, app, environment).await? {
-            None => Signing::Nothing(CREDENTIAL_MISSING),
-            Some(Opened::Google(account)) => Signing::Google(account),
-            Some(Opened::Apns(credential, was_failing)) => {
+    pub(super) async fn signing(&self, app: AppId, environment: Environment) -> Result<Signing> {
+        match self.opened(app, environment).await? {
+            None => Ok(Signing::Nothing(CREDENTIAL_MISSING)),
+            Some(opened) => self.proof(opened).await,
+        }
+    }
+
+    /// What this credential signs, whether pushes use it or not.
+    pub(super) async fn signing_of(&self, sealed: SealedCredential) -> Result<Signing> {
+        let opened = self.open_credential(sealed)?;
+        self.proof(opened).await
+    }
+
+    async fn proof(&self, opened: Opened) -> Result<Signing> {
+        Ok(match opened {
+            Opened::Google(account) => Signing::Google(account),
+            Opened::Apns(credential, was_failing) => {
                 match self.provider_token(&credential).await? {
                     Ok(token) => Signing::Apns(ApnsKey { credential, token, was_failing }),
                     Err(reason) => Signing::Nothing(reason),
@@ -79,36 +86,30 @@ impl Dispatcher {
         })
     }
 
-    async fn opened(
-        &self,
-        workspace: WorkspaceId,
-        app: AppId,
-        environment: Environment,
-    ) -> Result<Option<Opened>> {
+    fn open_credential(&self, sealed: SealedCredential) -> Result<Opened> {
+        let (workspace, row) = (sealed.workspace.to_string(), sealed.id.to_string());
+        let context = Context::credential(&workspace, &row);
+        let secret = self.shared.keyring.open_text(&sealed.sealed, context);
+        let secret = secret.map_err(Error::internal)?;
+        let id = sealed.id;
+        Ok(match sealed.signer {
+            Signer::ApnsKey { key_id, team_id, .. } => {
+                let key = Credential { id, key_id, team_id, key_p8: secret };
+                Opened::Apns(Arc::new(key), sealed.failing.is_some())
+            }
+            Signer::ServiceAccount { .. } => {
+                Opened::Google(Arc::new(ServiceAccount { id, json: secret }))
+            }
+        })
+    }
+
+    async fn opened(&self, app: AppId, environment: Environment) -> Result<Option<Opened>> {
         let now = self.shared.clock.now();
         if let Some(kept) = self.kept(app, environment, now) {
             return Ok(kept);
         }
         let sealed = store::credentials::newest_for(self.reader(), app, environment).await?;
-        let credential = match sealed {
-            None => None,
-            Some(sealed) => {
-                let (workspace, row) = (workspace.to_string(), sealed.id.to_string());
-                let context = Context::credential(&workspace, &row);
-                let secret = self.shared.keyring.open_text(&sealed.sealed, context);
-                let secret = secret.map_err(Error::internal)?;
-                let id = sealed.id;
-                Some(match sealed.signer {
-                    Signer::ApnsKey { key_id, team_id, .. } => {
-                        let key = Credential { id, key_id, team_id, key_p8: secret };
-                        Opened::Apns(Arc::new(key), sealed.failing.is_some())
-                    }
-                    Signer::ServiceAccount { .. } => {
-                        Opened::Google(Arc::new(ServiceAccount { id, json: secret }))
-                    }
-                })
-            }
-        };
+        let credential = sealed.map(|sealed| self.open_credential(sealed)).transpose()?;
         let mut entries = self.entries();
         if entries.len() >= ENTRIES_MAX {
             entries.clear();

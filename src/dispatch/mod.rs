@@ -24,6 +24,7 @@ mod shard_task;
 pub mod steps;
 mod sweep;
 mod turn;
+mod verify;
 
 use crate::bus::{Bus, Ring};
 use crate::clock::Clock;
@@ -77,6 +78,7 @@ struct Shared {
     breakers: breakers::Breakers,
     credentials: credentials::Cache,
     provider_tokens: provider_tokens::ProviderTokens,
+    verifications: Semaphore,
     tasks: TaskTracker,
     stop: CancellationToken,
 }
@@ -114,6 +116,7 @@ impl Dispatcher {
             shards: Arc::new(Semaphore::new(SHARDS_AT_ONCE)),
             unsettled: Arc::new(Semaphore::new(UNSETTLED_MAX)),
             questions: Arc::new(Semaphore::new(channels::QUESTIONS_AT_ONCE)),
+            verifications: Semaphore::new(verify::AT_ONCE),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
         };

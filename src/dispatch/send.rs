@@ -57,7 +57,7 @@ pub(super) async fn begin(claim: &Claim, slice: Vec<Planned>) -> Result<Vec<Plan
 /// What goes with the pushes of the claim.
 pub(super) async fn signing(claim: &Claim, work: &Work) -> Result<Signing> {
     let place = work.shard.place;
-    claim.dispatcher.signing(work.shard.workspace, place.app, place.environment).await
+    claim.dispatcher.signing(place.app, place.environment).await
 }
 
 /// Stamps, builds and hands over. One reading of the clock stamps the slice.

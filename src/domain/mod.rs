@@ -53,4 +53,5 @@ pub mod targeted;
 pub mod tenant;
 pub mod token;
 pub mod update;
+pub mod verification;
 pub mod words;

@@ -13,7 +13,8 @@ use crate::proto::v1::{
     self, CreateAppRequest, CreateAppResponse, CreateCredentialRequest, CreateCredentialResponse,
     DeleteAppRequest, DeleteAppResponse, DeleteCredentialRequest, DeleteCredentialResponse,
     GetAppRequest, GetAppResponse, ListAppsRequest, ListAppsResponse, ListCredentialsRequest,
-    ListCredentialsResponse, UpdateAppRequest, UpdateAppResponse,
+    ListCredentialsResponse, UpdateAppRequest, UpdateAppResponse, VerifyCredentialRequest,
+    VerifyCredentialResponse,
 };
 use crate::service::apps::{self, AppChange, NewApp};
 use std::mem::take;
@@ -141,6 +142,13 @@ impl AppService for Edge {
         request: Request<ListCredentialsRequest>,
     ) -> Result<Response<ListCredentialsResponse>> {
         Ok(Response::new(self.list_credentials_of(request).await?))
+    }
+
+    async fn verify_credential(
+        &self,
+        request: Request<VerifyCredentialRequest>,
+    ) -> Result<Response<VerifyCredentialResponse>> {
+        Ok(Response::new(self.verify_credential_of(request).await?))
     }
 
     async fn delete_credential(

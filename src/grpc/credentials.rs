@@ -1,15 +1,19 @@
 //! The calls of `AppService` that are about credentials.
 
 use super::auth::authorized;
-use super::convert::{admin::credential, push::read_environment};
+use super::convert::{
+    admin::credential,
+    push::{environment, read_environment},
+};
 use super::validate::Violations;
 use super::{Edge, call, named};
 use crate::domain::service_account::{self, Inspected, JSON_BYTES_MAX};
 use crate::domain::tenant::{Scope, Signer};
 use crate::error::{Result, Violation};
 use crate::proto::v1::{
-    CreateCredentialRequest, CreateCredentialResponse, DeleteCredentialRequest,
+    self, CreateCredentialRequest, CreateCredentialResponse, DeleteCredentialRequest,
     DeleteCredentialResponse, ListCredentialsRequest, ListCredentialsResponse,
+    VerifyCredentialRequest, VerifyCredentialResponse,
 };
 use crate::service::credentials::{self, NewCredential};
 use secrecy::{ExposeSecret, SecretString};
@@ -63,6 +67,27 @@ impl Edge {
         let app = named(app, "app", &request.app_id)?;
         let found = credentials::list(&self.service, principal.workspace, app).await?;
         Ok(ListCredentialsResponse { credentials: found.iter().map(credential).collect() })
+    }
+
+    pub(super) async fn verify_credential_of(
+        &self,
+        request: Request<VerifyCredentialRequest>,
+    ) -> Result<VerifyCredentialResponse> {
+        let (principal, request) = authorized(request, Scope::Admin)?;
+        let mut violations = Violations::new();
+        let id = violations.our_id("credential_id", &request.credential_id);
+        let world = violations.known("environment", request.environment).and_then(read_environment);
+        violations.finish()?;
+        let id = named(id, "credential", &request.credential_id)?;
+        let (world, found) =
+            credentials::verify(&self.service, principal.workspace, (id, world)).await?;
+        Ok(VerifyCredentialResponse {
+            verified: found.verified,
+            environment: world.map_or(v1::ApnsEnvironment::Unspecified, environment).into(),
+            http_status: found.status.into(),
+            reason: found.reason,
+            remedy: found.remedy.to_owned(),
+        })
     }
 
     pub(super) async fn delete_credential_of(

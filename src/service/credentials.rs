@@ -7,7 +7,9 @@ use super::{Answered, Call, Service, Subject, apps};
 use crate::bus::Ring;
 use crate::domain::ids::{AppId, CredentialId, WorkspaceId};
 use crate::domain::platform::{Build, Platform};
+use crate::domain::push::Environment;
 use crate::domain::tenant::{App, CREDENTIALS_MAX, SealedCredential, Signer};
+use crate::domain::verification::{Question, Verification};
 use crate::error::{Error, Reason, Result};
 use crate::secrets::{Context, Sealed};
 use crate::store::{On, Tx, credentials};
@@ -76,6 +78,29 @@ pub async fn list(
     let mut found = credentials::list(reader, workspace, app).await?;
     found.sort_by_key(|credential| std::cmp::Reverse((credential.created_at, credential.id)));
     Ok(found)
+}
+
+/// Asks the provider whether it takes what the credential signs, and in which world Apple was asked: the one that is
+/// named, or the only one of the key, or the app's.
+pub async fn verify(
+    service: &Service,
+    workspace: WorkspaceId,
+    (id, environment): (CredentialId, Option<Environment>),
+) -> Result<(Option<Environment>, Verification)> {
+    let reader = service.store.reader();
+    let credential = find(reader, workspace, id).await?;
+    let app = apps::find(reader, workspace, credential.app).await?;
+    let only = match &credential.signer {
+        Signer::ApnsKey { environment, .. } => *environment,
+        Signer::ServiceAccount { .. } if environment.is_some() => {
+            return Err(Error::invalid_field("environment", "is of iOS credentials only"));
+        }
+        Signer::ServiceAccount { .. } => None,
+    };
+    let world = environment.or(only).unwrap_or(app.default_environment);
+    let is_ios = app.build.platform() == Platform::Ios;
+    let verified = (service.verify)(Question { app, credential, environment: world }).await?;
+    Ok((is_ios.then_some(world), verified))
 }
 
 /// Deletes a credential.

@@ -27,6 +27,7 @@ pub use config::Config;
 use crate::bus::Bus;
 use crate::clock::{Clock, Time};
 use crate::domain::ids::WorkspaceId;
+use crate::domain::verification::{Question, Verification};
 use crate::error::{Error, Result};
 use crate::secrets::{Fingerprints, Keyring};
 use crate::store::requests::{self, Claimed, RequestKey};
@@ -42,6 +43,9 @@ use std::time::Duration;
 /// Says what is wrong with the text of a `.p8` key. Apple's rules are the provider's, which use cases do not see.
 pub type CheckApnsKey = fn(&str) -> std::result::Result<(), &'static str>;
 
+/// Asks a provider about a credential, which use cases cannot.
+pub type Verify = Arc<dyn Fn(Question) -> BoxFuture<'static, Result<Verification>> + Send + Sync>;
+
 /// What every use case needs. A clone is the same service.
 #[derive(Clone)]
 pub struct Service {
@@ -51,6 +55,7 @@ pub struct Service {
     pub(crate) clock: Clock,
     pub(crate) bus: Bus,
     pub(crate) check_apns_key: CheckApnsKey,
+    pub(crate) verify: Verify,
     pub(crate) keys: Arc<KeyCache>,
     /// How long a run lives where its caller does not say.
     pub(crate) lifetime: Duration,
@@ -66,6 +71,7 @@ pub struct Parts {
     pub bus: Bus,
     pub check_apns_key: CheckApnsKey,
     pub config: Config,
+    pub verify: Verify,
 }
 
 /// A call that changes something, and how a repeat of it is known.
@@ -117,9 +123,10 @@ pub struct Page<T> {
 impl Service {
     /// Puts the handles together.
     pub fn new(parts: Parts) -> Self {
-        let Parts { store, keyring, fingerprints, clock, bus, check_apns_key, config } = parts;
+        let Parts { store, keyring, fingerprints, clock, bus, check_apns_key, verify, config } =
+            parts;
         let (keys, lifetime) = (Arc::default(), config.lifetime());
-        Self { store, keyring, fingerprints, clock, bus, check_apns_key, keys, lifetime }
+        Self { store, keyring, fingerprints, clock, bus, check_apns_key, verify, keys, lifetime }
     }
 
     /// Decides and writes, once per `request_id`: a repeat gets the first answer and does nothing.

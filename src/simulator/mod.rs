@@ -170,7 +170,7 @@ pub async fn start(config: Config, clock: Clock) -> anyhow::Result<Simulator> {
     let fcm = listen(config.fcm_listen).await?;
     let control = listen(config.control_listen).await?;
     let hub = Arc::new(Hub::new(config, clock));
-    let credential = hub.account().create_key()?;
+    let credential = hub.account().create_key(None)?;
     let fcm_address = fcm.local_addr()?;
     let service_account =
         hub.google.accounts().create(google::FIRST_PROJECT, &google::token_url(fcm_address))?;
@@ -242,7 +242,12 @@ impl Simulator {
 
     /// Makes another key of the same team.
     pub fn create_credential(&self) -> anyhow::Result<Credential> {
-        self.hub.account().create_key()
+        self.hub.account().create_key(None)
+    }
+
+    /// Makes a key of the same team that is good for one world alone.
+    pub fn create_credential_for(&self, world: World) -> anyhow::Result<Credential> {
+        self.hub.account().create_key(Some(world))
     }
 
     /// Refuses what a key signs from now on; false if there is no such key.

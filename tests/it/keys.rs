@@ -18,7 +18,7 @@ use tidings::proto::v1::{
     ListAppsRequest, ListChannelsRequest, ListCredentialsRequest, ListDeliveriesRequest,
     ListDevicesRequest, ListMembersRequest, ListSegmentsRequest, ListSubscriptionsRequest,
     ListWorkspacesRequest, RemoveMembersRequest, ReportActivityStateRequest, RevokeTokenRequest,
-    SegmentKind, StreamUpdatesRequest, WatchActivityRequest,
+    SegmentKind, StreamUpdatesRequest, VerifyCredentialRequest, WatchActivityRequest,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -160,10 +160,12 @@ async fn administering(caller: &Caller, app_id: &str) -> Vec<tonic::Result<()>> 
     let workspace =
         CreateWorkspaceRequest { name: "another".to_owned(), ..CreateWorkspaceRequest::default() };
     let credentials = ListCredentialsRequest { app_id: app_id.to_owned() };
+    let verify = VerifyCredentialRequest::default();
     vec![
         caller.apps().create_app(app).await.map(drop),
         caller.apps().list_apps(ListAppsRequest::default()).await.map(drop),
         caller.apps().list_credentials(credentials).await.map(drop),
+        caller.apps().verify_credential(verify).await.map(drop),
         caller.keys().create_api_key(key).await.map(drop),
         caller.keys().list_api_keys(ListApiKeysRequest::default()).await.map(drop),
         caller.workspaces().create_workspace(workspace).await.map(drop),

@@ -36,6 +36,7 @@ mod streams;
 mod tables;
 mod tenants;
 mod time;
+mod verification;
 mod watches;
 #[cfg(feature = "postgres-tests")]
 mod wire;

@@ -13,7 +13,7 @@ use tidings::proto::v1::{
     GetDeviceRequest, ListActivitiesRequest, ListCredentialsRequest, ListDeliveriesRequest,
     ListDevicesRequest, ListSubscriptionsRequest, Platform, RegisterTokenRequest,
     ReportActivityStateRequest, RevokeTokenRequest, StartActivityRequest, SyncDeviceRequest,
-    Target, WatchActivityRequest,
+    Target, VerifyCredentialRequest, WatchActivityRequest,
 };
 use tonic::{Code, Response};
 
@@ -161,8 +161,11 @@ async fn a_workspaces_admin_has_only_its_own_apps() {
     );
     absent(apps.list_credentials(ListCredentialsRequest { app_id }).await);
     let credential_id = "crd_00000000000000000000000000000001".to_owned();
-    let request = DeleteCredentialRequest { credential_id, ..Default::default() };
+    let request =
+        DeleteCredentialRequest { credential_id: credential_id.clone(), ..Default::default() };
     absent(apps.delete_credential(request).await);
+    let request = VerifyCredentialRequest { credential_id, ..Default::default() };
+    absent(apps.verify_credential(request).await);
     world.stop().await;
 }
 

@@ -10,6 +10,7 @@ use tidings::domain::ids::{AppId, WorkspaceId};
 use tidings::domain::platform::Build;
 use tidings::domain::push::Environment;
 use tidings::domain::tenant::{App, Workspace};
+use tidings::error::Error;
 use tidings::secrets::{Fingerprints, Keyring, MasterKey};
 use tidings::service::{self, Parts, Service};
 use tidings::store::{self, Config, Lane, Store};
@@ -81,6 +82,7 @@ impl Database {
             bus: Bus::new(),
             check_apns_key: |_| Ok(()),
             config: service::Config::default(),
+            verify: Arc::new(|_| Box::pin(async { Err(Error::unavailable("There is no Apple.")) })),
         })
     }
 

@@ -5,7 +5,7 @@
 
 use super::reason::Refusal;
 use crate::clock::Time;
-use crate::proto::simulator_v1::Credential;
+use crate::proto::simulator_v1::{Credential, World};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData as _};
@@ -36,6 +36,8 @@ pub(crate) struct Account {
 struct Key {
     public: Vec<u8>,
     revoked: bool,
+    /// The only world that it is good for.
+    world: Option<World>,
     /// Its newest tokens, each with when it was first used.
     tokens: VecDeque<(String, Time)>,
 }
@@ -80,12 +82,16 @@ impl Account {
     }
 
     /// Makes a key, keeps its public half and gives away the private one.
-    pub(crate) fn create_key(&mut self) -> anyhow::Result<Credential> {
+    pub(crate) fn create_key(&mut self, world: Option<World>) -> anyhow::Result<Credential> {
         anyhow::ensure!(self.keys.len() < KEYS_MAX, "the account has {KEYS_MAX} keys already");
         let pair = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let key_id = apple_id();
-        let key =
-            Key { public: pair.der_bytes().to_vec(), revoked: false, tokens: VecDeque::new() };
+        let key = Key {
+            public: pair.der_bytes().to_vec(),
+            revoked: false,
+            world,
+            tokens: VecDeque::new(),
+        };
         self.keys.insert(key_id.clone(), key);
         Ok(Credential { key_p8: pair.serialize_pem(), key_id, team_id: self.team_id.clone() })
     }
@@ -131,6 +137,15 @@ impl Account {
         let issued_at = Time::from_seconds(claims.iat);
         let token = ProviderToken { seen_at: now, key_id: head.kid, issued_at };
         self.still_good(&token, now).map(|()| token)
+    }
+
+    /// Refuses a key in the world that it is not made for. Apple's page has another spelling of the word than its wire.
+    pub(crate) fn fits(&self, token: &ProviderToken, world: World) -> Result<(), Refusal> {
+        let only = self.keys.get(&token.key_id).and_then(|key| key.world);
+        if only.is_some_and(|only| only != world) {
+            return Err(Refusal::new("BadEnvironmentKeyInToken"));
+        }
+        Ok(())
     }
 
     /// Judges once more a token whose signature was good before.

@@ -218,6 +218,7 @@ impl Connection {
             return account.still_good(&known.token, now);
         }
         let token = account.judge(header, now)?;
+        account.fits(&token, self.place.world)?;
         let Config { provider_token_interval: interval, provider_token_scope, .. } =
             self.hub().config;
         let too_often = provider.as_ref().is_some_and(|known| now.since(known.since) < interval)

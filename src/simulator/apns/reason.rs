@@ -25,7 +25,8 @@ impl Refusal {
             "MissingProviderToken"
             | "InvalidProviderToken"
             | "ExpiredProviderToken"
-            | "TopicMismatch" => 403,
+            | "TopicMismatch"
+            | "BadEnvironmentKeyInToken" => 403,
             "BadPath" => 404,
             "MethodNotAllowed" => 405,
             "Unregistered" | "ExpiredToken" => 410,

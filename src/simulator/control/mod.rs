@@ -55,7 +55,7 @@ impl SimulatorService for Control {
         &self,
         _: Request<proto::CreateCredentialRequest>,
     ) -> Answer<proto::CreateCredentialResponse> {
-        let created = self.hub.account().create_key();
+        let created = self.hub.account().create_key(None);
         let credential = created.map_err(|_| Refusal::Limit("keys"))?;
         answer(proto::CreateCredentialResponse { credential: Some(credential) })
     }
