@@ -166,7 +166,7 @@ async fn neither_lane_waits_for_the_other_nor_longer_than_it_may() {
 #[tokio::test]
 async fn a_second_try_waits_for_the_first_and_then_is_told_to_come_again() {
     let world = World::postgres().await;
-    let store = world.with(|config| config.write_timeout_ms = 800).await;
+    let store = world.with(|config| config.write_timeout_ms = 2_000).await;
     let gate = Arc::new(Semaphore::new(0));
     let attempt = |lane, gate: &Arc<Semaphore>| {
         let (workspace, store, gate) = (world.workspace, store.clone(), Arc::clone(gate));
