@@ -37,10 +37,12 @@ impl Dispatcher {
         self.got_further(key, turned.await)
     }
 
-    /// When a shard is due or an activity turns next.
+    /// When a shard is due or an activity turns next. One that should have turned by now has failed to, and is tried
+    /// again with the next sweep.
     pub(super) async fn next_look(&self) -> Result<Option<Time>> {
         let shard = self.next_due().await?;
         let turn = store::activities::next_turn_all_workspaces(self.reader()).await?;
+        let turn = turn.filter(|turns_at| *turns_at > self.shared.clock.now());
         Ok(shard.into_iter().chain(turn).min())
     }
 }

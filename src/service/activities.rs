@@ -361,7 +361,9 @@ async fn as_accepted(on: &impl On, accepted: &Accepted) -> Result<Activity> {
         activity.updated_at = revision.created_at;
     }
     (activity.run, activity.revision) = (accepted.run, accepted.revision);
-    activity.state = State::Active;
+    if is_later_run || activity.state.is_over() {
+        activity.state = State::Active;
+    }
     activity.ended_at = None;
     Ok(activity)
 }
