@@ -6,8 +6,9 @@ use crate::acts::Act;
 use crate::world::{Budget, World};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
+use tidings::domain::lifetime::DELIVER_FOR;
 use tidings::domain::plan::STARTS_MAX;
-use tidings::domain::subscription::{State, Subscription};
+use tidings::domain::subscription::{Reason, State, Subscription};
 
 /// A world that has not come to rest after so many steps never will.
 const STEPS_MAX: usize = 600;
@@ -116,7 +117,11 @@ impl World<'_> {
             State::Unreachable => {
                 let able = self.devices[device].os >= (17, 2);
                 let reachable = able && self.devices[device].start_token.is_some();
-                ensure!(is_over || !reachable, "unreachable with a push-to-start token");
+                // An old verdict about its token is asked about again after an hour: then a start is worth nothing.
+                let in_vain = row.reason == Some(Reason::StartTooLate) && row.starts_begun == 0;
+                let too_late = in_vain && self.now() >= row.asked_at + DELIVER_FOR;
+                let known_why = is_over || too_late;
+                ensure!(known_why || !reachable, "unreachable with a push-to-start token");
             }
             State::Ended => {
                 let closed_here = row.report.is_some();
