@@ -77,9 +77,8 @@ pub struct EndAsked {
 
 impl StartAsked {
     /// It lives so long where its caller does not say.
-    fn living_for(mut self, lifetime: Duration) -> Self {
-        self.times.lifetime = lifetime;
-        self
+    fn living_for(self, lifetime: Duration) -> Self {
+        StartAsked { times: Times { lifetime, ..self.times }, ..self }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::calls::{CONTACT, alert, end, for_contacts, refused, start, update};
 use crate::harness::{PATIENCE, World, shows, wait};
+use crate::tables::at_rest;
 use std::time::Duration;
 use tidings::proto::simulator_v1 as sim;
 use tidings::proto::v1::{
@@ -92,7 +93,7 @@ async fn a_card_that_shows_the_newest_is_explained_by_what_was_accepted_and_repo
     let phone = world.shows_it(FLIGHT).await;
     world.activities().update_activity(update(FLIGHT, "Boarding")).await.expect("accepted");
     shows(&phone, 1, "Boarding").await;
-    world.settled(FLIGHT).await;
+    at_rest(world.database()).await;
     let explained = world.explained(of_device("iphone")).await;
     assert_eq!((explained.run, explained.findings.len()), (1, 0), "{:?}", explained.findings);
     assert_eq!(explained.activity.as_ref().expect("an activity").revision, 2);
